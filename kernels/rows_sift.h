@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef KS_KERNELS_ROWS_SIFT_H
+#define KS_KERNELS_ROWS_SIFT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#endif
