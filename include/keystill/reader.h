@@ -40,8 +40,25 @@ typedef enum ks_time_kind {
     KS_TIME_SLOTS  /* time counts slots; no clock alignment is needed */
 } ks_time_kind;
 
+/* A slot event: `time` is the slot, `fine` the low 8 bits of the detection (so that time << 8 | fine is the detection), and
+ * the lane is basis << 1 | bit by the default map. */
+static inline ks_event ks_event_from_detection(ks_detection detection)
+{
+    ks_event event;
+    event.time = (int64_t)ks_detection_slot(detection);
+    event.lanes = UINT32_C(1) << (detection & 3);
+    event.flags = 0;
+    event.fine = (uint16_t)(detection & 0xff);
+    return event;
+}
+static inline ks_detection ks_event_to_detection(const ks_event *event)
+{
+    return (uint64_t)event->time << KS_DETECTION_SLOT_SHIFT | (event->fine & 0xff);
+}
+
 /* Maps a raw channel number of the device to lanes. Raw numbers: PTU inputs 1.. as printed on the device, sync 0, markers
- * 1001..1004; Swabian +n rising, -n falling; quTAG as recorded; S-Fifteen detector bit 1..4; CSV as written. */
+ * 1001..1004; Swabian +n rising, -n falling; quTAG as recorded; S-Fifteen detector bit 1..4; CSV as written; slots
+ * basis << 1 | bit. */
 typedef struct ks_lane_map {
     uint32_t used;             /* entries; 0 selects the format's default: raw 0..27 to the same lane, markers to 28..31 */
     int32_t raw[KS_LANES];     /* raw channel of lane i; INT32_MIN: none */
@@ -71,7 +88,7 @@ typedef struct ks_reader_info {
     uint64_t markers;
     uint64_t coincidences;    /* records with more than one lane */
     uint64_t backsteps;       /* records earlier than their predecessor, before reordering */
-    uint64_t late;            /* of these, later than the reorder window */
+    uint64_t late;            /* of these, later than the reorder window: handed out unsorted, the order restarts there */
     uint64_t gaps;            /* places where data was lost */
     uint64_t missed;          /* events the device says it lost */
     uint64_t bad_records;     /* skipped as impossible */
