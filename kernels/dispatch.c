@@ -34,16 +34,16 @@ static atomic_int in_force = -1;
 
 static void fill(void)
 {
-#define KS_KERNEL(name, unit_text, bytes_cost, ops_cost)                                                               \
-    rows[ROW_##name] = (ks_kernel_row){                                                                                \
-        .name = #name, .unit = (unit_text), .bytes = (bytes_cost), .ops = (ops_cost)};                                 \
-    rows[ROW_##name].variants[KS_ISA_ref] = (ks_any_fn *)ks_##name##_ref;
+#define KS_KERNEL(row, unit_text, bytes_cost, ops_cost)                                                                \
+    rows[ROW_##row] = (ks_kernel_row){                                                                                 \
+        .name = #row, .unit = (unit_text), .bytes = (bytes_cost), .ops = (ops_cost)};                                  \
+    rows[ROW_##row].variants[KS_ISA_ref] = (ks_any_fn *)ks_##row##_ref;
 #if defined(__x86_64__)
-#define KS_VARIANT(name, isa) rows[ROW_##name].variants[KS_ISA_##isa] = (ks_any_fn *)ks_##name##_##isa;
+#define KS_VARIANT(row, isa) rows[ROW_##row].variants[KS_ISA_##isa] = (ks_any_fn *)ks_##row##_##isa;
 #else
-#define KS_VARIANT(name, isa)                                                                                          \
+#define KS_VARIANT(row, isa)                                                                                           \
     if (COMPILED(KS_ISA_##isa))                                                                                        \
-        rows[ROW_##name].variants[KS_ISA_##isa] = (ks_any_fn *)ks_##name##_##isa;
+        rows[ROW_##row].variants[KS_ISA_##isa] = (ks_any_fn *)ks_##row##_##isa;
 #endif
 #include "kernels/list.def"
 #undef KS_KERNEL
