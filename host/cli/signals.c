@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <signal.h>
+#include <unistd.h>
+
+#include "host/cli/cli.h"
+
+static volatile sig_atomic_t interrupted;
+static int wake_fd = -1;
+
+static void handle(int signal_number) {
+    (void)signal_number;
+    if (interrupted)
+        _exit(KS_EXIT_INTERRUPTED);
+    interrupted = 1;
+    if (wake_fd >= 0) {
+        const uint64_t one = 1;
+        ssize_t written = write(wake_fd, &one, sizeof one);
+        (void)written; /* an eventfd that is already set wakes as well */
+    }
+}
+
+void ks_cli_catch_signals(void) {
+    struct sigaction action = {.sa_handler = handle};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+void ks_cli_wake_on_signal(int fd) {
+    wake_fd = fd;
+}
+
+int ks_cli_interrupted(void) {
+    return interrupted != 0;
+}
