@@ -1,9 +1,44 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Rows of gating and sifting. Bit arrays are LSB-first in uint64_t words: bit i is bit i % 64 of word i / 64.
+ * Bits of an input's last word past its length are ignored; bits of an output's last word past its length are
+ * written as zero. */
 #ifndef KS_KERNELS_ROWS_SIFT_H
 #define KS_KERNELS_ROWS_SIFT_H
 
 #include <stddef.h>
 #include <stdint.h>
+#include <keystill/event.h>
+
+/* dst = the bits of src at the positions where mask is set, in order; returns how many (k). n is the length
+ * of src and mask in bits. Writes (k + 63) / 64 words of dst; dst may be src itself, otherwise nothing
+ * overlaps. */
+typedef size_t ks_k_bit_compress_fn(uint64_t *dst, const uint64_t *src, const uint64_t *mask, size_t n);
+
+/* The reverse: dst[i] = the next unused bit of src where mask[i] is set, 0 elsewhere; returns how many bits
+ * of src were used (k, the weight of the mask). Reads (k + 63) / 64 words of src, writes (n + 63) / 64 words
+ * of dst. No overlap. */
+typedef size_t ks_k_bit_expand_fn(uint64_t *dst, const uint64_t *src, const uint64_t *mask, size_t n);
+
+/* Number of positions below n where both a and b are set (a may be b: the weight of a). */
+typedef uint64_t ks_k_bit_count_fn(const uint64_t *a, const uint64_t *b, size_t n);
+
+/* Number of positions below n where a and b differ. */
+typedef uint64_t ks_k_bit_xor_count_fn(const uint64_t *a, const uint64_t *b, size_t n);
+
+/* counts[k] = number of positions below n where mask is set and low + 2 high = k, for k = 0..3: counts by
+ * intensity. */
+typedef void ks_k_bit_tally_fn(uint64_t counts[4], const uint64_t *mask, const uint64_t *low,
+                               const uint64_t *high, size_t n);
+
+/* Takes packed detections apart: slots[i] (n of them) and the planes of basis and bit, (n + 63) / 64 words
+ * each. */
+typedef void ks_k_detections_split_fn(uint64_t *slots, uint64_t *basis, uint64_t *bit,
+                                      const ks_detection *detections, size_t n);
+
+/* Takes states, one a byte, apart into planes of basis, bit and the two bits of the intensity index, (n + 63)
+ * / 64 words each. Bits 4..7 of a state are ignored. */
+typedef void ks_k_states_split_fn(uint64_t *basis, uint64_t *bit, uint64_t *low, uint64_t *high,
+                                  const ks_state *states, size_t n);
 
 /* A source of Alice's states drawn from a seed, by counter: state i is a function of (key, nonce, i) alone.
  * Philox4x32-10 (Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC'11,

@@ -1,0 +1,3 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#define KERNEL ks_bit_count_avx2
+#include "kernels/cpu/bit_count.inc"

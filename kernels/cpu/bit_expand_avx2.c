@@ -1,0 +1,3 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#define KERNEL ks_bit_expand_avx2
+#include "kernels/cpu/bit_expand.inc"

@@ -1,0 +1,3 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#define KERNEL ks_bit_tally_avx512icl
+#include "kernels/cpu/bit_tally.inc"

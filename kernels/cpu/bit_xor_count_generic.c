@@ -1,0 +1,3 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#define KERNEL ks_bit_xor_count_generic
+#include "kernels/cpu/bit_xor_count.inc"
