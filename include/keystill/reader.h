@@ -64,6 +64,9 @@ typedef struct ks_lane_map {
     int32_t raw[KS_LANES];     /* raw channel of lane i; INT32_MIN: none */
 } ks_lane_map;
 
+/* ks_lane_map.used: every new raw channel takes the lowest free lane; the map in force stands in ks_reader_info. */
+#define KS_LANES_BY_APPEARANCE UINT32_MAX
+
 typedef struct ks_reader_options {
     ks_format format;
     ks_unit unit;        /* of formats that do not state one (raw, CSV, quTAG); {0,0}: the format's default */
@@ -72,13 +75,12 @@ typedef struct ks_reader_options {
     uint64_t reorder;    /* reorder window in ticks: records late by at most this are put back in order; 0: none */
 } ks_reader_options;
 
-enum { KS_RAW_CHANNELS = 64 };
-
 /* What was seen so far. Counts only grow. */
 typedef struct ks_reader_info {
     ks_format format;
     ks_time_kind kind;
     ks_unit unit, fine_unit;
+    ks_lane_map lanes;        /* in force; used counts entries, all 32 for the default map */
     char device[64];          /* as the file names it, printable characters only */
     uint64_t data_offset;     /* where records begin */
     uint64_t bytes;           /* consumed */
