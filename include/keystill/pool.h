@@ -57,6 +57,13 @@ KS_API uint64_t ks_pool_position(const ks_pool *pool, ks_direction direction);
 /* Skips to at least `position` (both ends take the maximum at the start). KS_ERR_AUTH beyond what the pool holds. */
 KS_API KS_MUST_CHECK ks_status ks_pool_advance(ks_pool *pool, ks_direction direction, uint64_t position);
 
+/* One past the last pad index of a direction: grows with refills only. */
+KS_API uint64_t ks_pool_end(const ks_pool *pool, ks_direction direction);
+/* Gives up every pad from `end` on (and the memory of the refills that brought them): after a crash one end may have refilled
+ * from a block that the other never heard confirmed; at the start both go back to the smaller end. Durable through
+ * ks_pool_next_write. KS_ERR_ARGUMENT above the end; pads already handed out stay used. */
+KS_API KS_MUST_CHECK ks_status ks_pool_truncate(ks_pool *pool, ks_direction direction, uint64_t end);
+
 /* Takes the next pad for sending in `direction`: *index tells the peer which. KS_ERR_EMPTY: a durable write is due first
  * (ks_pool_next_write), then ask again. KS_ERR_AUTH: the pool is spent. */
 KS_API KS_MUST_CHECK ks_status ks_pool_take(ks_pool *pool, ks_direction direction, uint8_t pad[KS_PAD_BYTES],
