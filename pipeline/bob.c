@@ -1,0 +1,634 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Bob's side of a block: he announces detected slots in chunks, his bases after the last one, corrects his
+ * key, verifies, recomputes the length. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "ldpc/ldpc.h"
+#include "pipeline/bits.h"
+#include "pipeline/session_internal.h"
+#include "pipeline/slotcode.h"
+
+enum {
+    CHUNK_SLOTS = 1 << 15, /* detections in one message */
+    CHUNKS_A_BLOCK = 64,   /* and at least one message per so much of a block, so that Alice may forget */
+    BITS_A_CHUNK = 1 << 19,
+    DECODE_ITERATIONS = 0 /* the decoder's own limit */
+};
+
+/* ---- collecting */
+
+static ks_status send_chunk(ks_session *s, ks_block *b, uint64_t frontier, int last) {
+    ks_writer w;
+    ks_message_begin(&w);
+    ks_put_u64(&w, b->frontier);
+    ks_put_u64(&w, frontier);
+    ks_put_u32(&w, (uint32_t)s->chunk_count);
+    ks_put_u8(&w, (uint8_t)last);
+    const size_t bound = ks_slotcode_bound(s->chunk_count), at = w.bytes;
+    uint8_t *space = ks_put_space(&w, bound);
+    size_t bytes = 0;
+    if (space) {
+        ks_status status = ks_slotcode_encode(space, bound, &bytes, s->chunk, s->chunk_count, b->frontier);
+        if (status != KS_OK) {
+            ks_writer_release(&w);
+            return status;
+        }
+        w.bytes = at + bytes;
+    }
+    b->detections += s->chunk_count;
+    b->frontier = frontier;
+    b->complete = last;
+    s->chunk_count = 0;
+    return ks_message_end(s, b, KS_MSG_DETECTIONS, &w);
+}
+
+static ks_status send_bases(ks_session *s, ks_block *b) {
+    const uint64_t flip = s->config.link.key_basis ? ~UINT64_C(0) : 0;
+    KS_TRY(ks_plane_reserve(&b->basis, b->detections + 64));
+    KS_TRY(ks_plane_reserve(&b->bit, b->detections + 64));
+    for (uint64_t at = 0; at < b->detections; at += BITS_A_CHUNK) {
+        const uint64_t n = b->detections - at < BITS_A_CHUNK ? b->detections - at : BITS_A_CHUNK,
+                       bytes = (n + 7) / 8;
+        ks_writer w;
+        ks_message_begin(&w);
+        ks_put_u64(&w, at);
+        ks_put_u32(&w, (uint32_t)n);
+        const uint64_t *basis = b->basis.words + at / 64, *bit = b->bit.words + at / 64;
+        ks_put(&w, basis, bytes);
+        /* Bits of the test basis only: those of the key basis are the key. */
+        for (uint64_t i = 0; i < bytes; i += 8) {
+            uint64_t word = bit[i / 8] & (basis[i / 8] ^ flip);
+            if (n - 8 * i < 64)
+                word &= (UINT64_C(1) << (n - 8 * i)) - 1;
+            ks_put(&w, &word, bytes - i < 8 ? bytes - i : 8);
+        }
+        KS_TRY(ks_message_end(s, b, KS_MSG_BASES, &w));
+    }
+    return KS_OK;
+}
+
+static ks_status finish_collecting(ks_session *s) {
+    ks_block *b = s->collecting;
+    KS_TRY(send_chunk(s, b, s->config.link.block_slots, 1));
+    s->collecting = NULL;
+    ks_block_stage(s, b, KS_STAGE_SIFT);
+    KS_TRY(send_bases(s, b));
+    b->phase = KS_PHASE_PREPARED;
+    return KS_OK;
+}
+
+static int may_open(const ks_session *s) {
+    return s->state == KS_SESSION_OPEN && s->open_blocks < s->in_flight && !s->hold && !s->peer_hold;
+}
+
+static ks_status skip_block(ks_session *s, uint64_t number) {
+    s->skip_below = (int64_t)number + 1;
+    if (s->state != KS_SESSION_OPEN)
+        return KS_OK;
+    s->last_block = (int64_t)number;
+    s->totals.blocks_skipped++;
+    ks_writer w;
+    ks_message_begin(&w);
+    ks_put_u32(&w, (uint32_t)number);
+    return ks_message_end(s, NULL, KS_MSG_SKIP, &w);
+}
+
+/* Begins the block with this number: KS_OK with s->collecting set or the block skipped; KS_ERR_FULL: input
+ * must wait. */
+static ks_status open_block(ks_session *s, uint64_t number) {
+    if ((int64_t)number < s->skip_below)
+        return KS_OK;
+    if (number >= (uint32_t)KS_SESSION_LEVEL)
+        return ks_fail(KS_ERR_LIMIT, "slot numbers have outgrown the block counter");
+    if (!may_open(s))
+        return s->config.live ? skip_block(s, number) : KS_ERR_FULL;
+    s->collecting = ks_block_open(s, (uint32_t)number);
+    if (!s->collecting)
+        return KS_ERR_MEMORY;
+    if (!s->chunk && !(s->chunk = malloc(CHUNK_SLOTS * sizeof *s->chunk)))
+        return ks_fail(KS_ERR_MEMORY, "no memory for slots");
+    return KS_OK;
+}
+
+/* Detections of the collecting block up to the first that lies beyond it or fills the chunk; *used of them.
+ */
+static ks_status append(ks_session *s, const ks_detection *d, size_t n, uint64_t first, uint64_t end,
+                        size_t *used) {
+    ks_block *b = s->collecting;
+    size_t room = CHUNK_SLOTS - s->chunk_count, count = 0;
+    while (count < n && count < room && ks_detection_slot(d[count]) < end)
+        count++;
+    *used = count;
+    if (count > s->config.link.block_detections - b->detections - s->chunk_count) {
+        ks_block_end(s, b, KS_OUTCOME_ABORTED, KS_ERR_LIMIT, 1, "more than %llu detections in the block",
+                     (unsigned long long)s->config.link.block_detections);
+        s->skip_below = (int64_t)b->number + 1;
+        return KS_OK;
+    }
+    const uint64_t at = b->basis.bits;
+    KS_TRY(ks_plane_reserve(&b->basis, at + count + 64));
+    KS_TRY(ks_plane_reserve(&b->bit, at + count + 64));
+    uint64_t last = s->input_frontier;
+    for (size_t i = 0; i < count; i++) {
+        const uint64_t slot = ks_detection_slot(d[i]), w = (at + i) / 64, k = (at + i) % 64;
+        if (slot < last)
+            return ks_fail(KS_ERR_ARGUMENT, "detections are not strictly increasing: slot %llu after %llu",
+                           (unsigned long long)slot, (unsigned long long)last - 1);
+        last = slot + 1;
+        s->chunk[s->chunk_count + i] = slot - first;
+        b->bit.words[w] |= (d[i] & 1) << k;
+        b->basis.words[w] |= (d[i] >> 1 & 1) << k;
+    }
+    s->input_frontier = last;
+    s->chunk_count += count;
+    b->basis.bits = b->bit.bits = at + count;
+    if (s->chunk_count == CHUNK_SLOTS)
+        return send_chunk(s, b, last - first, 0);
+    return KS_OK;
+}
+
+/* Nothing more comes below `target`: blocks that end at or before it are finished, those that begin before it
+ * are begun. s->input_frontier moves up to it, or as far as input may go (KS_ERR_FULL). */
+static ks_status advance(ks_session *s, uint64_t target) {
+    const uint64_t pulses = s->config.link.block_slots;
+    while (s->input_frontier < target && s->state != KS_SESSION_CLOSED) {
+        const uint64_t number = s->input_frontier / pulses, end = (number + 1) * pulses;
+        if (!s->collecting && s->input_frontier % pulses == 0)
+            KS_TRY(open_block(s, number));
+        ks_block *b = s->collecting;
+        if (target >= end) {
+            if (b)
+                KS_TRY(finish_collecting(s));
+            s->input_frontier = end;
+            continue;
+        }
+        s->input_frontier = target;
+        const uint64_t passed = target - number * pulses;
+        if (b && passed - b->frontier >= pulses / CHUNKS_A_BLOCK)
+            return send_chunk(s, b, passed, 0);
+    }
+    return KS_OK;
+}
+
+/* The detections d[0..n) that lie in the block of the first; *used of them. */
+static ks_status take_block(ks_session *s, const ks_detection *d, size_t n, size_t *used) {
+    const uint64_t pulses = s->config.link.block_slots, number = ks_detection_slot(d[0]) / pulses;
+    const uint64_t first = number * pulses, end = first + pulses;
+    *used = 0;
+    KS_TRY(advance(s, first));
+    if (!s->collecting && s->input_frontier == first)
+        KS_TRY(open_block(s, number));
+    if (s->collecting)
+        return append(s, d, n, first, end, used);
+    while (*used < n && ks_detection_slot(d[*used]) < end)
+        ++*used; /* of a block that is not taken part in */
+    return KS_OK;
+}
+
+ks_status ks_bob_detections(ks_session *s, const ks_detection *d, size_t n, uint64_t frontier,
+                            size_t *taken) {
+    ks_status status = KS_OK;
+    *taken = 0;
+    if (s->finishing || s->peer_finishing) {
+        *taken = n;
+        return KS_OK;
+    }
+    while (*taken < n && status == KS_OK && s->state != KS_SESSION_CLOSED) {
+        size_t used;
+        status = take_block(s, d + *taken, n - *taken, &used);
+        *taken += used;
+    }
+    if (status == KS_OK && *taken == n)
+        status = advance(s, frontier);
+    ks_block_reap(s);
+    if (status == KS_ERR_FULL)
+        return KS_OK;
+    return status == KS_OK ? KS_OK : ks_session_end(s, status);
+}
+
+/* ---- bases, intensities, counts */
+
+static ks_status receive_prepared(ks_session *s, ks_block *b, const ks_header *h, ks_cursor *c) {
+    const unsigned planes = s->config.link.source.intensities > 1 ? s->config.link.source.intensities - 1 : 0;
+    uint64_t offset = ks_get_u64(c);
+    uint32_t count = ks_get_u32(c);
+    if (h->acknowledged != b->sent)
+        return ks_fail(KS_ERR_PROTOCOL, "PREPARED was sent before all bases were received");
+    if (c->failed || offset != b->based || count > b->detections - offset ||
+        (count % 8 && offset + count != b->detections))
+        return ks_fail(KS_ERR_PROTOCOL, "PREPARED: %u from %llu, expected %llu of %llu", count,
+                       (unsigned long long)offset, (unsigned long long)b->based,
+                       (unsigned long long)b->detections);
+    const uint8_t *basis = ks_get(c, (count + 7) / 8);
+    if (basis)
+        KS_TRY(ks_plane_append_bytes(&b->peer_basis, basis, count));
+    for (unsigned p = 0; p < 2; p++) {
+        const uint8_t *plane = p < planes ? ks_get(c, (count + 7) / 8) : NULL;
+        if (plane)
+            KS_TRY(ks_plane_append_bytes(&b->intensity[p], plane, count));
+    }
+    KS_TRY(ks_cursor_end(c, "PREPARED"));
+    b->based += count;
+    return KS_OK;
+}
+
+static ks_status receive_counts(ks_session *s, ks_block *b, ks_cursor *c) {
+    ks_counts theirs = {0};
+    for (int i = 0; i < KS_MAX_INTENSITIES; i++) {
+        theirs.key[i] = ks_get_u64(c);
+        theirs.test[i] = ks_get_u64(c);
+        theirs.test_errors[i] = ks_get_u64(c);
+    }
+    KS_TRY(ks_cursor_end(c, "COUNTS"));
+    for (int p = 0; p < 2; p++)
+        KS_TRY(ks_plane_reserve(&b->intensity[p], b->detections + 64));
+    KS_TRY(ks_plane_reserve(&b->peer_basis, b->detections + 64));
+    KS_TRY(ks_block_sift(s, b));
+    for (int i = 0; i < KS_MAX_INTENSITIES; i++)
+        if (theirs.key[i] != b->counts.key[i] || theirs.test[i] != b->counts.test[i] ||
+            theirs.test_errors[i] > theirs.test[i])
+            return ks_fail(KS_ERR_PROTOCOL, "COUNTS of intensity %d differ from what was announced", i + 1);
+    memcpy(b->counts.test_errors, theirs.test_errors, sizeof theirs.test_errors);
+    b->phase = KS_PHASE_PLAN;
+    (void)ks_block_judge(s, b); /* Alice ends a block that is not worth it; Bob waits for her word */
+    return KS_OK;
+}
+
+/* ---- reconciliation */
+
+static ks_status receive_plan(ks_session *s, ks_block *b, ks_cursor *c) {
+    ks_reconciliation *r = &b->reconciliation;
+    b->expected_qber = ks_get_double(c);
+    uint32_t count = ks_get_u32(c);
+    if (c->failed || count != r->count || !(b->expected_qber > 0 && b->expected_qber <= 0.5))
+        return ks_fail(KS_ERR_PROTOCOL, "PLAN: %u frames at error rate %g, expected %u frames", count,
+                       b->expected_qber, r->count);
+    for (uint32_t i = 0; i < count; i++) {
+        r->frames[i].rate = ks_get_u16(c);
+        if (!c->failed && !ks_ldpc_supports(r->frames[i].rate, r->frames[i].log2n))
+            return ks_fail(KS_ERR_PROTOCOL, "PLAN: frame %u has rate %u, which is not served", i,
+                           r->frames[i].rate);
+    }
+    KS_TRY(ks_cursor_end(c, "PLAN"));
+    ks_reconciliation_fix_classes(r);
+    ks_block_stage(s, b, KS_STAGE_RECONCILE);
+    KS_TRY(ks_secret_alloc((void **)&b->syndrome, r->words * sizeof(uint64_t), KS_SECRET_BLOCK));
+    KS_TRY(ks_plane_reserve(&b->received_key, b->key.bits + 64));
+    memcpy(b->received_key.words, b->key.words, (b->key.bits + 63) / 64 * 8);
+    b->phase = KS_PHASE_SYNDROMES;
+    return KS_OK;
+}
+
+static ks_status add_task(ks_block *b, ks_batch *batch, uint32_t index) {
+    const ks_frame *f = &b->reconciliation.frames[index];
+    const size_t i = batch->job.as.frames.count++;
+    batch->frames[i] = index;
+    batch->tasks[i] = (ks_frame_task){.frame = b->key.words + f->offset / 64,
+                                      .syndrome = b->syndrome + f->words_at,
+                                      .real_bits = f->real_bits,
+                                      .qber = b->expected_qber,
+                                      .rate = f->rate,
+                                      .log2n = f->log2n,
+                                      .iterations = DECODE_ITERATIONS};
+    return KS_OK;
+}
+
+static ks_status receive_syndrome(ks_session *s, ks_block *b, ks_cursor *c) {
+    ks_reconciliation *r = &b->reconciliation;
+    uint32_t first = ks_get_u32(c), count = ks_get_u32(c);
+    if (c->failed || first != b->arrived || count == 0 || count > r->count - first)
+        return ks_fail(KS_ERR_PROTOCOL, "SYNDROME: %u frames from %u, expected %u of %u", count, first,
+                       b->arrived, r->count);
+    ks_batch *batch = ks_batch_new(b, KS_OP_DECODE, KS_STAGE_RECONCILE, count);
+    if (!batch)
+        return ks_fail(KS_ERR_MEMORY, "no memory for a job");
+    for (uint32_t i = first; i < first + count && !c->failed; i++) {
+        const ks_frame *f = &r->frames[i];
+        const size_t bytes = ks_ldpc_syndrome_bits(f->rate, f->log2n) / 8;
+        const uint8_t *data = ks_get(c, bytes);
+        if (data)
+            memcpy(b->syndrome + f->words_at, data, bytes);
+        (void)add_task(b, batch, i);
+    }
+    ks_status status = ks_cursor_end(c, "SYNDROME");
+    if (status != KS_OK) {
+        ks_batch_free(batch);
+        return status;
+    }
+    b->arrived += count;
+    ks_batch_submit(s, batch);
+    return KS_OK;
+}
+
+/* One entry of EXTRA for the next failed frame. */
+static ks_status take_extra(ks_block *b, ks_batch *batch, uint32_t index, ks_cursor *c) {
+    ks_reconciliation *r = &b->reconciliation;
+    ks_frame *f = &r->frames[index];
+    unsigned kind = ks_get_u8(c);
+    if (kind == 2) {
+        const size_t bytes = (f->real_bits + 7) / 8;
+        const uint8_t *data = ks_get(c, bytes);
+        if (data)
+            memcpy(b->key.words + f->offset / 64, data, bytes);
+        f->state = KS_FRAME_DROPPED;
+        r->dropped_bits += f->real_bits;
+        r->pending--;
+        b->report.frames_dropped++;
+        return KS_OK;
+    }
+    uint16_t to = ks_get_u16(c);
+    const size_t bytes = kind == 1 && !c->failed ? ks_ldpc_extra_bits(f->rate, to, f->log2n) / 8 : 0;
+    if (!bytes)
+        return ks_fail(KS_ERR_PROTOCOL, "EXTRA: frame %u cannot go from rate %u to %u", index, f->rate, to);
+    uint64_t words[(1 << KS_LDPC_LOG2N_MAX) / 64];
+    const uint8_t *data = ks_get(c, bytes);
+    if (!data)
+        return KS_OK; /* the cursor remembers */
+    memcpy(words, data, bytes);
+    KS_TRY(ks_ldpc_extend(b->syndrome + f->words_at, words, f->rate, to, f->log2n));
+    f->rate = to;
+    f->state = KS_FRAME_PENDING;
+    return add_task(b, batch, index);
+}
+
+static ks_status end_round(ks_session *s, ks_block *b);
+
+static ks_status receive_extra(ks_session *s, ks_block *b, ks_cursor *c) {
+    ks_reconciliation *r = &b->reconciliation;
+    uint32_t first = ks_get_u32(c), count = ks_get_u32(c);
+    if (c->failed || first != b->arrived || count == 0 || count > b->failed - first)
+        return ks_fail(KS_ERR_PROTOCOL, "EXTRA: %u frames from %u, expected %u of %u", count, first,
+                       b->arrived, b->failed);
+    ks_batch *batch = ks_batch_new(b, KS_OP_DECODE, KS_STAGE_RECONCILE, count);
+    ks_status status = batch ? KS_OK : ks_fail(KS_ERR_MEMORY, "no memory for a job");
+    uint32_t done = 0;
+    for (uint32_t i = 0; i < r->count && done < count && status == KS_OK; i++)
+        if (r->frames[i].state == KS_FRAME_FAILED) {
+            status = take_extra(b, batch, i, c);
+            done++;
+        }
+    if (status == KS_OK)
+        status = ks_cursor_end(c, "EXTRA");
+    if (status != KS_OK) {
+        if (batch)
+            ks_batch_free(batch);
+        return status;
+    }
+    b->arrived += count;
+    if (batch->job.as.frames.count) {
+        ks_batch_submit(s, batch);
+        return KS_OK;
+    }
+    ks_batch_free(batch);
+    return end_round(s, b);
+}
+
+static ks_status send_decoded(ks_session *s, ks_block *b) {
+    ks_block_stage(s, b, KS_STAGE_VERIFY);
+    b->phase = KS_PHASE_VERIFY;
+    ks_writer w;
+    ks_message_begin(&w);
+    return ks_message_end(s, b, KS_MSG_DECODED, &w);
+}
+
+/* When every frame of the round has been tried: report, or finish. */
+static ks_status end_round(ks_session *s, ks_block *b) {
+    ks_reconciliation *r = &b->reconciliation;
+    const uint32_t expected = r->round == 0 ? r->count : b->failed;
+    if (b->arrived < expected || b->jobs)
+        return KS_OK;
+    if (r->pending == 0)
+        return send_decoded(s, b);
+    ks_writer w;
+    ks_message_begin(&w);
+    ks_put_u32(&w, r->round);
+    ks_put_u32(&w, r->pending);
+    uint8_t *map = ks_put_space(&w, (r->pending + 7) / 8);
+    if (!map)
+        return ks_fail(KS_ERR_MEMORY, "no memory for flags");
+    memset(map, 0, (r->pending + 7) / 8);
+    uint32_t failed = 0, k = 0;
+    for (uint32_t i = 0; i < r->count; i++) {
+        if (r->frames[i].state == KS_FRAME_DROPPED || r->frames[i].reported)
+            continue;
+        if (r->frames[i].state == KS_FRAME_FAILED) {
+            map[k / 8] |= (uint8_t)(1u << (k % 8));
+            failed++;
+        } else {
+            r->frames[i].reported = 1;
+        }
+        k++;
+    }
+    r->flag_bits += r->pending;
+    r->round++;
+    r->pending = failed;
+    b->failed = failed;
+    b->arrived = 0;
+    b->phase = KS_PHASE_EXTRA;
+    KS_TRY(ks_message_end(s, b, KS_MSG_FLAGS, &w));
+    return failed ? KS_OK : send_decoded(s, b);
+}
+
+static ks_status frames_decoded(ks_session *s, ks_batch *batch) {
+    ks_block *b = batch->block;
+    for (size_t i = 0; i < batch->job.as.frames.count; i++) {
+        b->reconciliation.frames[batch->frames[i]].state =
+            batch->tasks[i].converged ? KS_FRAME_DONE : KS_FRAME_FAILED;
+        b->report.iterations += batch->tasks[i].iterations;
+    }
+    return end_round(s, b);
+}
+
+/* ---- verification */
+
+static ks_status receive_verify(ks_session *s, ks_block *b, ks_cursor *c) {
+    const uint8_t *key = ks_get(c, sizeof b->hash_key), *tag = ks_get(c, sizeof b->peer_tag);
+    KS_TRY(ks_cursor_end(c, "VERIFY"));
+    memcpy(b->hash_key, key, sizeof b->hash_key);
+    memcpy(b->peer_tag, tag, sizeof b->peer_tag);
+    ks_batch *batch = ks_batch_new(b, KS_OP_HASH, KS_STAGE_VERIFY, 0);
+    if (!batch)
+        return ks_fail(KS_ERR_MEMORY, "no memory for a job");
+    batch->job.as.hash.tag = b->tag;
+    batch->job.as.hash.key = b->hash_key;
+    batch->job.as.hash.bits = b->key.words;
+    batch->job.as.hash.n = b->report.sifted_bits;
+    b->phase = KS_PHASE_VERDICT;
+    ks_batch_submit(s, batch);
+    return KS_OK;
+}
+
+static uint64_t count_errors(ks_session *s, ks_block *b) {
+    const uint64_t n = b->report.sifted_bits, words = (n + 63) / 64;
+    const uint64_t total = ks_bits_xor_count(b->key.words, b->received_key.words, n);
+    if (s->config.link.source.intensities == 2) {
+        for (uint64_t i = 0; i < words; i++)
+            b->received_key.words[i] ^= b->key.words[i];
+        b->counts.key_errors[1] = ks_bits_and_count(b->received_key.words, b->key_intensity[0].words, n);
+    }
+    b->counts.key_errors[0] = total - b->counts.key_errors[1];
+    ks_plane_release(&b->received_key);
+    return total;
+}
+
+static ks_status verify(ks_session *s, ks_block *b) {
+    if (!ks_equal(b->tag, b->peer_tag, sizeof b->tag)) {
+        ks_block_end(s, b, KS_OUTCOME_ABORTED, KS_ERR_SECURITY, 1,
+                     "verification failed: residual errors after correction");
+        return KS_OK;
+    }
+    const uint64_t errors = count_errors(s, b);
+    ks_writer w;
+    ks_message_begin(&w);
+    for (int i = 0; i < KS_MAX_INTENSITIES; i++)
+        ks_put_u64(&w, b->counts.key_errors[i]);
+    KS_TRY(ks_message_end(s, b, KS_MSG_VERDICT, &w));
+    (void)ks_block_verified(s, b, errors);
+    ks_block_stage(s, b, KS_STAGE_AMPLIFY);
+    b->phase = KS_PHASE_AMPLIFY;
+    return KS_OK;
+}
+
+/* ---- amplification */
+
+static ks_status receive_amplify(ks_session *s, ks_block *b, ks_cursor *c) {
+    uint64_t length = ks_get_u64(c);
+    uint32_t refill = ks_get_u32(c);
+    uint64_t bytes = ks_get_u64(c);
+    KS_TRY(ks_cursor_end(c, "AMPLIFY"));
+    if (b->length || length == 0 || length % 8 || refill % (2 * KS_PAD_BYTES) || refill > KS_REFILL_MAX ||
+        refill > length / 8 || bytes != (b->report.sifted_bits - 1 + 7) / 8)
+        return ks_fail(KS_ERR_PROTOCOL, "AMPLIFY: length %llu, %u bytes for the pool, seed of %llu bytes",
+                       (unsigned long long)length, refill, (unsigned long long)bytes);
+    ks_length_result own;
+    KS_TRY(ks_block_length(s, b, &own));
+    if (length > own.bits || b->report.qber > s->config.link.qber_limit) {
+        ks_block_end(s, b, KS_OUTCOME_ABORTED, KS_ERR_SECURITY, 1,
+                     "Alice asks for a key of %llu bits, this end computes at most %llu",
+                     (unsigned long long)length, (unsigned long long)own.bits);
+        return KS_OK;
+    }
+    b->length = length;
+    b->refill = refill;
+    return ks_plane_reserve(&b->seed, b->report.sifted_bits + 64);
+}
+
+static ks_status receive_seed(ks_session *s, ks_block *b, ks_cursor *c) {
+    const uint64_t bits = b->report.sifted_bits - 1, whole = (bits + 7) / 8;
+    uint64_t at = ks_get_u64(c);
+    const size_t bytes = c->bytes - c->at;
+    const uint8_t *data = ks_get(c, bytes);
+    if (c->failed || !b->length || at != b->seed_bytes || bytes == 0 || bytes > whole - at)
+        return ks_fail(KS_ERR_PROTOCOL, "SEED: %zu bytes at %llu of %llu, expected %llu", bytes,
+                       (unsigned long long)at, (unsigned long long)whole, (unsigned long long)b->seed_bytes);
+    memcpy((uint8_t *)b->seed.words + at, data, bytes);
+    b->seed_bytes += bytes;
+    if (b->seed_bytes < whole)
+        return KS_OK;
+    if (bits % 64)
+        b->seed.words[bits / 64] &= (UINT64_C(1) << bits % 64) - 1;
+    b->seed.bits = bits;
+    b->phase = KS_PHASE_HASHING;
+    return ks_block_amplify(s, b);
+}
+
+/* ---- tags */
+
+ks_status ks_bob_tag(ks_session *s, ks_block *b) {
+    if (b->phase != KS_PHASE_TAG_B)
+        return KS_OK;
+    KS_TRY(ks_tag_prepare(s));
+    ks_writer w;
+    ks_message_begin(&w);
+    ks_put_confirmations(s, &w);
+    KS_TRY(ks_message_end_tagged(s, b, KS_MSG_TAG_B, &w));
+    b->announcements = s->announcements;
+    b->phase = KS_PHASE_TAG_A;
+    return KS_OK;
+}
+
+ks_status ks_bob_tag_verified(ks_session *s, ks_block *b, ks_cursor *c) {
+    KS_TRY(ks_cursor_end(c, "TAG_A"));
+    ks_confirmations_heard(s, b->announcements);
+    KS_TRY(ks_block_deliver(s, b));
+    ks_node *node = ks_session_queue(s, KS_ACTION_CONFIRM);
+    if (!node)
+        return KS_ERR_MEMORY;
+    node->action.epoch = s->epoch;
+    node->action.block = b->number;
+    s->totals.keys_confirmed += b->report.keys;
+    ks_block_end(s, b, KS_OUTCOME_KEY, KS_OK, 0, "key");
+    return KS_OK;
+}
+
+static int all_done(const ks_session *s) {
+    return (s->finishing || s->peer_finishing) && !s->open_blocks;
+}
+
+ks_status ks_bob_confirm(ks_session *s) {
+    if (s->state != KS_SESSION_OPEN || s->close_sent)
+        return KS_OK;
+    if ((s->finishing || s->peer_finishing) && s->collecting) {
+        ks_block *b = s->collecting;
+        ks_block_end(s, b, KS_OUTCOME_LOST, KS_OK, 1, "input ended inside the block");
+    }
+    if (ks_confirmations_due(s) && (all_done(s) || s->now - s->last_tag_at >= s->config.confirm_after_ns)) {
+        KS_TRY(ks_tag_prepare(s));
+        ks_writer w;
+        ks_message_begin(&w);
+        ks_put_confirmations(s, &w);
+        KS_TRY(ks_message_end_tagged(s, NULL, KS_MSG_CONFIRM, &w));
+    }
+    if (all_done(s) && !ks_confirmations_due(s)) {
+        s->close_sent = 1;
+        ks_writer w;
+        ks_message_begin(&w);
+        KS_TRY(ks_message_end(s, NULL, KS_MSG_CLOSE, &w));
+        (void)ks_session_end(s, KS_OK);
+    }
+    return KS_OK;
+}
+
+/* ---- dispatch */
+
+ks_status ks_bob_batch_done(ks_session *s, ks_batch *batch) {
+    ks_block *b = batch->block;
+    switch (batch->job.op) {
+    case KS_OP_DECODE:
+        return frames_decoded(s, batch);
+    case KS_OP_HASH:
+        return verify(s, b);
+    case KS_OP_TOEPLITZ:
+        b->hashed = 1;
+        b->phase = KS_PHASE_TAG_B;
+        ks_block_stage(s, b, KS_STAGE_CONFIRM);
+        return ks_bob_tag(s, b);
+    case KS_OP_SYNDROME:
+        break;
+    }
+    return ks_fail(KS_ERR_INTERNAL, "Bob computes no syndromes");
+}
+
+ks_status ks_bob_message(ks_session *s, ks_block *b, const ks_header *h, ks_cursor *c) {
+    const ks_phase phase = b->phase;
+    if (h->type == KS_MSG_PREPARED && phase == KS_PHASE_PREPARED)
+        return receive_prepared(s, b, h, c);
+    if (h->type == KS_MSG_COUNTS && phase == KS_PHASE_PREPARED && b->based == b->detections)
+        return receive_counts(s, b, c);
+    if (h->type == KS_MSG_PLAN && phase == KS_PHASE_PLAN)
+        return receive_plan(s, b, c);
+    if (h->type == KS_MSG_SYNDROME && phase == KS_PHASE_SYNDROMES)
+        return receive_syndrome(s, b, c);
+    if (h->type == KS_MSG_EXTRA && phase == KS_PHASE_EXTRA)
+        return receive_extra(s, b, c);
+    if (h->type == KS_MSG_VERIFY && phase == KS_PHASE_VERIFY)
+        return receive_verify(s, b, c);
+    if (h->type == KS_MSG_AMPLIFY && phase == KS_PHASE_AMPLIFY)
+        return receive_amplify(s, b, c);
+    if (h->type == KS_MSG_SEED && phase == KS_PHASE_AMPLIFY)
+        return receive_seed(s, b, c);
+    if (h->type == KS_MSG_TAG_A && phase == KS_PHASE_TAG_A)
+        return ks_tag_arrived(s, b, c->data - KS_MESSAGE_HEADER, c->bytes + KS_MESSAGE_HEADER);
+    return ks_unexpected(b, h);
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "pipeline/reconcile.h"
+
+#include <stdlib.h>
+
+#include "ldpc/ldpc.h"
+#include "pipeline/status.h"
+
+enum { SMALLEST_FRAME = 14 };
+
+/* Size of the next frame when `rest` key bits remain: the largest size they at least half fill. */
+static unsigned frame_size(uint64_t rest, unsigned log2n) {
+    while (log2n > SMALLEST_FRAME && rest < UINT64_C(1) << (log2n - 1))
+        log2n -= 2;
+    return log2n;
+}
+
+ks_status ks_reconciliation_layout(ks_reconciliation *r, uint64_t key_bits, unsigned log2n) {
+    uint32_t count = 0;
+    for (uint64_t rest = key_bits; rest; count++) {
+        uint64_t size = UINT64_C(1) << frame_size(rest, log2n);
+        rest -= rest < size ? rest : size;
+    }
+    *r = (ks_reconciliation){.count = count, .pending = count};
+    r->frames = calloc(count ? count : 1, sizeof *r->frames);
+    if (!r->frames)
+        return ks_fail(KS_ERR_MEMORY, "no memory for %u frames", count);
+    uint64_t offset = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        ks_frame *f = &r->frames[i];
+        f->offset = offset;
+        f->log2n = (uint8_t)frame_size(key_bits - offset, log2n);
+        uint64_t size = UINT64_C(1) << f->log2n, rest = key_bits - offset;
+        f->real_bits = (uint32_t)(rest < size ? rest : size);
+        offset += f->real_bits;
+        r->padded_bits = f->offset + size;
+    }
+    return KS_OK;
+}
+
+ks_status ks_reconciliation_rates(ks_reconciliation *r, double qber, ks_effort effort) {
+    for (uint32_t i = 0; i < r->count; i++)
+        KS_TRY(ks_ldpc_pick(&r->frames[i].rate, r->frames[i].log2n, qber, r->frames[i].real_bits,
+                            (ks_ldpc_effort)effort));
+    return KS_OK;
+}
+
+static uint64_t syndrome_bits(const ks_frame *f) {
+    return ks_ldpc_syndrome_bits(f->rate, f->log2n);
+}
+
+void ks_reconciliation_fix_classes(ks_reconciliation *r) {
+    r->first_bits = r->count;
+    r->words = 0;
+    for (uint32_t i = 0; i < r->count; i++) {
+        ks_frame *f = &r->frames[i];
+        f->words_at = r->words;
+        r->words += ks_ldpc_mother_bits(f->rate, f->log2n) / 64;
+        r->first_bits += syndrome_bits(f);
+    }
+    /* The classes reach to 1.25 times the first round, and to one whole increment of the largest frame at
+     * least. */
+    uint64_t reach = r->first_bits / 4;
+    for (uint32_t i = 0; i < r->count; i++)
+        if (reach < syndrome_bits(&r->frames[i]) / 2)
+            reach = syndrome_bits(&r->frames[i]) / 2;
+    const uint64_t steps = (UINT64_C(1) << KS_CLASS_BITS) - 1;
+    r->class_step = (reach + steps - 1) / steps;
+}
+
+uint64_t ks_reconciliation_disclosed(const ks_reconciliation *r) {
+    uint64_t bits = r->flag_bits;
+    for (uint32_t i = 0; i < r->count; i++)
+        if (r->frames[i].state != KS_FRAME_DROPPED)
+            bits += syndrome_bits(&r->frames[i]);
+    return bits;
+}
+
+uint64_t ks_reconciliation_charge(const ks_reconciliation *r) {
+    uint64_t sent = ks_reconciliation_disclosed(r), class_bits = r->first_bits;
+    while (class_bits < sent)
+        class_bits += r->class_step;
+    return class_bits + KS_CLASS_BITS;
+}
+
+ks_status ks_reconciliation_next(const ks_reconciliation *r, const ks_frame *f, uint16_t *rate) {
+    const uint64_t largest = r->first_bits + r->class_step * ((UINT64_C(1) << KS_CLASS_BITS) - 1);
+    const uint64_t wanted = syndrome_bits(f) / 50; /* an increment worth a round trip */
+    /* Every further round costs a flag a pending frame: keep room for this one and the next. */
+    const uint64_t used = ks_reconciliation_disclosed(r) + 2 * (uint64_t)r->pending;
+    uint16_t to = f->rate;
+    uint64_t extra = 0;
+    while (extra < wanted && ks_ldpc_next(&to, to) == KS_OK)
+        extra = ks_ldpc_extra_bits(f->rate, to, f->log2n);
+    if (extra == 0)
+        return ks_fail(KS_ERR_LIMIT, "the code has no further syndrome");
+    if (used + extra > largest)
+        return ks_fail(KS_ERR_LIMIT, "the largest leakage class is reached");
+    *rate = to;
+    return KS_OK;
+}
+
+void ks_reconciliation_release(ks_reconciliation *r) {
+    free(r->frames);
+    *r = (ks_reconciliation){0};
+}

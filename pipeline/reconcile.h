@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The plan of a block's reconciliation: how the sifted key is cut into frames, which rates they have, what
+ * was disclosed and what is charged (docs/security.md, leakage classes). Both ends keep it and must arrive at
+ * the same numbers. */
+#ifndef KS_PIPELINE_RECONCILE_H
+#define KS_PIPELINE_RECONCILE_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <keystill/session.h>
+#include <keystill/status.h>
+
+typedef enum ks_frame_state {
+    KS_FRAME_PENDING, /* not decoded yet */
+    KS_FRAME_FAILED,  /* this round */
+    KS_FRAME_DONE,
+    KS_FRAME_DROPPED /* published */
+} ks_frame_state;
+
+typedef struct ks_frame {
+    uint64_t offset;    /* first bit in the sifted key; a multiple of 64 */
+    uint32_t real_bits; /* key bits; the rest of the 2^log2n is known zeros */
+    uint8_t log2n;
+    uint8_t state;
+    uint8_t reported; /* Bob: Alice knows that it is done */
+    uint16_t rate;
+    size_t words_at; /* where its syndrome begins among those of all frames, in words */
+} ks_frame;
+
+typedef struct ks_reconciliation {
+    ks_frame *frames;
+    uint32_t count, round;
+    uint32_t pending;      /* frames neither done nor dropped */
+    uint64_t padded_bits;  /* frame space of the whole key */
+    uint64_t first_bits;   /* syndromes of the first round and one flag a frame: the smallest class */
+    uint64_t class_step;   /* bits between classes */
+    uint64_t flag_bits;    /* flags sent so far */
+    uint64_t dropped_bits; /* lengths of dropped frames */
+    uint64_t iterations;
+    size_t words; /* room for the largest syndromes of all frames */
+} ks_reconciliation;
+
+enum { KS_CLASS_BITS = 5, KS_MAX_ROUNDS = 64 };
+
+/* Cuts `key_bits` into frames of 2^log2n bits and smaller ones for the rest; a function of its arguments
+ * alone. */
+ks_status ks_reconciliation_layout(ks_reconciliation *r, uint64_t key_bits, unsigned log2n);
+/* Alice: chooses the rate of every frame for an expected error rate. */
+ks_status ks_reconciliation_rates(ks_reconciliation *r, double qber, ks_effort effort);
+/* Fixes the classes and the room for syndromes from the rates of the first round; before any syndrome is
+ * sent. */
+void ks_reconciliation_fix_classes(ks_reconciliation *r);
+/* Bits disclosed so far: syndromes of frames that are not dropped, and flags. */
+uint64_t ks_reconciliation_disclosed(const ks_reconciliation *r);
+/* What the key length is charged: the smallest class that holds the disclosed bits, and the bits that name
+ * the class. Dropped frames are charged apart, with their length. */
+uint64_t ks_reconciliation_charge(const ks_reconciliation *r);
+/* Alice: the rate to which a failed frame goes next, within the largest class; frames granted before are
+ * counted by their rates. KS_ERR_LIMIT: the frame is to be dropped. */
+ks_status ks_reconciliation_next(const ks_reconciliation *r, const ks_frame *f, uint16_t *rate);
+void ks_reconciliation_release(ks_reconciliation *r);
+
+#endif

@@ -1,0 +1,597 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The session: life, greeting, dispatch of messages, the queue of actions. */
+#include "pipeline/session_internal.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+void ks_session_config_init(ks_session_config *config, ks_role role) {
+    *config = (ks_session_config){
+        .role = role,
+        .link = {.block_slots = 100000000,
+                 .epsilon = {.acceptance = 4e-11, .amplification = 1e-11},
+                 .receiver = {.efficiency_mismatch = -1, .dark_mismatch = -1, .dark_probability = -1},
+                 .qber_limit = 0.11,
+                 .frame_log2 = 18,
+                 .effort = KS_EFFORT_BALANCED,
+                 .key_bytes = 32,
+                 .block_detections = 1 << 26},
+        .blocks_in_flight = 4,
+        .failures_to_stop = 8,
+        .pool_target = 64,
+        .confirm_after_ns = UINT64_C(5000000000),
+    };
+}
+
+ks_status ks_session_create(ks_session **out, const ks_session_config *config) {
+    *out = NULL;
+    if (config->role != KS_ALICE && config->role != KS_BOB)
+        return ks_fail(KS_ERR_ARGUMENT, "role must be Alice or Bob");
+    KS_TRY(ks_parameters_check(&config->link));
+    if (config->blocks_in_flight < 1 || config->blocks_in_flight > 64)
+        return ks_fail(KS_ERR_ARGUMENT, "blocks in flight: 1 to 64");
+    if (!config->pool || !config->random.fill)
+        return ks_fail(KS_ERR_ARGUMENT, "a session needs a key pool and a source of randomness");
+    ks_session *s = NULL;
+    KS_TRY(ks_secret_alloc((void **)&s, sizeof *s, KS_SECRET_BLOCK));
+    s->config = *config;
+    s->out = config->role == KS_ALICE ? KS_ALICE_TO_BOB : KS_BOB_TO_ALICE;
+    s->in = config->role == KS_ALICE ? KS_BOB_TO_ALICE : KS_ALICE_TO_BOB;
+    s->tail = &s->first;
+    s->requests_tail = &s->requests;
+    s->pending_tail = &s->pending;
+    s->last_block = -1;
+    s->skip_below = 0;
+    if (config->random.test_only)
+        s->notes |= KS_RING_NOTE_TEST;
+    if (config->link.basis_choice == KS_BASIS_PASSIVE && config->link.accept_passive)
+        s->notes |= KS_RING_NOTE_ACCEPTED_PASSIVE;
+    *out = s;
+    return KS_OK;
+}
+
+static void free_node(ks_node *node) {
+    if (!node)
+        return;
+    ks_wipe(node->data, node->bytes);
+    free(node->data);
+    free(node->slots);
+    ks_wipe(node, sizeof *node);
+    free(node);
+}
+
+static void forget_requests(ks_session *s) {
+    for (ks_request *r = s->requests; r; r = r->next)
+        r->block = NULL;
+}
+
+void ks_session_destroy(ks_session *s) {
+    if (!s)
+        return;
+    ks_block_lose_all(s, "the session was destroyed");
+    for (ks_node *n = s->first, *next; n; n = next) {
+        next = n->next;
+        if (n->action.kind == KS_ACTION_JOB) { /* never submitted */
+            ks_batch *batch = (ks_batch *)n->action.job;
+            batch->block->jobs--;
+            ks_batch_free(batch);
+        }
+        free_node(n);
+    }
+    ks_block_reap(s);
+    free_node(s->current);
+    for (ks_request *r = s->requests, *next; r; r = next) {
+        next = r->next;
+        free(r);
+    }
+    for (ks_pending *p = s->pending, *next; p; p = next) {
+        next = p->next;
+        ks_secret_free(p->refill);
+        free(p);
+    }
+    ks_writer_release(&s->hello[0]);
+    ks_writer_release(&s->hello[1]);
+    ks_writer_release(&s->waiting_confirm);
+    free(s->chunk);
+    ks_secret_free(s);
+}
+
+/* ---- actions */
+
+ks_status ks_session_end(ks_session *s, ks_status status) {
+    if (s->state == KS_SESSION_CLOSED)
+        return status;
+    if (status != KS_OK)
+        (void)strncpy(s->reason, ks_error_detail(), sizeof s->reason - 1);
+    ks_block_lose_all(s, status == KS_OK ? "the session was closed" : s->reason);
+    s->state = KS_SESSION_CLOSED;
+    s->end = status;
+    ks_node *node = ks_session_queue(s, KS_ACTION_CLOSED);
+    if (node)
+        node->action.status = status;
+    return status;
+}
+
+ks_node *ks_session_queue(ks_session *s, ks_action_kind kind) {
+    ks_node *node = calloc(1, sizeof *node);
+    if (!node) {
+        s->state = KS_SESSION_CLOSED;
+        s->end = ks_fail(KS_ERR_MEMORY, "no memory for an action");
+        return NULL;
+    }
+    node->action.kind = kind;
+    *s->tail = node;
+    s->tail = &node->next;
+    return node;
+}
+
+ks_status ks_session_next(ks_session *s, ks_action *action) {
+    free_node(s->current);
+    s->current = s->first;
+    if (!s->current) {
+        *action = (ks_action){.kind = KS_ACTION_NONE};
+        return s->state == KS_SESSION_CLOSED && s->end == KS_ERR_MEMORY ? s->end : KS_OK;
+    }
+    s->first = s->current->next;
+    if (!s->first)
+        s->tail = &s->first;
+    ks_node *n = s->current;
+    n->action.data = n->data;
+    n->action.bytes = n->bytes;
+    n->action.slots = n->slots;
+    if (n->action.kind == KS_ACTION_REPORT)
+        n->action.report = &n->report;
+    *action = n->action;
+    return KS_OK;
+}
+
+void ks_request_store(ks_session *s) {
+    if (!s->store_due && ks_session_queue(s, KS_ACTION_STORE))
+        s->store_due = 1;
+}
+
+/* ---- messages out */
+
+void ks_message_begin(ks_writer *w) {
+    *w = (ks_writer){0};
+    (void)ks_put_space(w, KS_MESSAGE_HEADER);
+}
+
+ks_status ks_message_seal(ks_session *s, ks_block *b, ks_message_type type, ks_writer *w, size_t more) {
+    if (w->failed)
+        return ks_fail(KS_ERR_MEMORY, "no memory for a message");
+    ks_header h = {.type = (uint8_t)type,
+                   .direction = (uint8_t)s->out,
+                   .session = type == KS_MSG_HELLO ? 0 : s->id,
+                   .epoch = type == KS_MSG_HELLO ? 0 : s->epoch,
+                   .block = b ? b->number : (uint32_t)KS_SESSION_LEVEL,
+                   .sequence = b ? b->sent++ : s->sent++,
+                   .acknowledged = b ? b->received : s->received,
+                   .payload = (uint32_t)(w->bytes + more - KS_MESSAGE_HEADER)};
+    ks_header_encode(w->data, &h);
+    return KS_OK;
+}
+
+ks_status ks_message_queue(ks_session *s, ks_writer *w) {
+    ks_node *node = ks_session_queue(s, KS_ACTION_SEND);
+    if (!node) {
+        ks_writer_release(w);
+        return KS_ERR_MEMORY;
+    }
+    node->data = w->data;
+    node->bytes = w->bytes;
+    s->totals.bytes_sent += w->bytes;
+    s->totals.messages_sent++;
+    *w = (ks_writer){0};
+    return KS_OK;
+}
+
+ks_status ks_message_end(ks_session *s, ks_block *b, ks_message_type type, ks_writer *w) {
+    ks_status status = ks_message_seal(s, b, type, w, 0);
+    if (status == KS_OK && b)
+        ks_transcript_add(&b->transcript, s->out, w->data, w->bytes);
+    if (status != KS_OK) {
+        ks_writer_release(w);
+        return ks_session_end(s, status);
+    }
+    return ks_message_queue(s, w);
+}
+
+/* ---- greeting */
+
+static ks_status send_hello(ks_session *s) {
+    KS_TRY(s->config.random.fill(s->config.random.context, s->nonce, sizeof s->nonce));
+    uint8_t fingerprint[16];
+    ks_pool_fingerprint(s->config.pool, fingerprint);
+    ks_writer w;
+    ks_message_begin(&w);
+    ks_put_u8(&w, (uint8_t)s->config.role);
+    ks_put_u8(&w, (uint8_t)s->config.blocks_in_flight);
+    ks_put_u16(&w, 0);
+    ks_put_u32(&w, s->notes);
+    ks_put(&w, s->nonce, sizeof s->nonce);
+    ks_put(&w, fingerprint, sizeof fingerprint);
+    ks_put_u32(&w, ks_pool_epoch(s->config.pool));
+    for (int d = 0; d < 2; d++) {
+        ks_put_u64(&w, ks_pool_position(s->config.pool, (ks_direction)d));
+        ks_put_u64(&w, ks_pool_end(s->config.pool, (ks_direction)d));
+    }
+    ks_put_parameters(&w, &s->config.link);
+    ks_writer *copy = &s->hello[s->config.role];
+    KS_TRY(ks_message_seal(s, NULL, KS_MSG_HELLO, &w, 0));
+    ks_put(copy, w.data, w.bytes);
+    if (copy->failed) {
+        ks_writer_release(&w);
+        return ks_fail(KS_ERR_MEMORY, "no memory for the greeting");
+    }
+    s->hello_sent = 1;
+    return ks_message_queue(s, &w);
+}
+
+ks_status ks_session_connected(ks_session *s) {
+    if (s->state == KS_SESSION_CLOSED)
+        return ks_fail(KS_ERR_STATE, "the session has ended");
+    ks_session_disconnected(s);
+    s->state = KS_SESSION_GREETING;
+    ks_status status = send_hello(s);
+    return status == KS_OK ? KS_OK : ks_session_end(s, status);
+}
+
+void ks_session_disconnected(ks_session *s) {
+    if (s->state == KS_SESSION_CLOSED || s->state == KS_SESSION_IDLE)
+        return;
+    ks_block_lose_all(s, "the connection was lost");
+    forget_requests(s);
+    for (ks_pending *p = s->pending; p; p = p->next)
+        p->announced = 0;
+    s->announcements = 0;
+    ks_writer_release(&s->hello[0]);
+    ks_writer_release(&s->hello[1]);
+    ks_writer_release(&s->waiting_confirm);
+    s->hello_sent = s->hello_received = s->ready_sent = s->ready_received = s->epoch_stored = 0;
+    s->sent = s->received = 0;
+    s->peer_hold = 0;
+    s->peer_finishing = s->finish_sent = s->close_sent = s->close_received = 0;
+    s->id = 0;
+    s->state = KS_SESSION_IDLE;
+    /* Bob goes on with the first block that begins after all that was announced or thrown away. */
+    const uint64_t n = s->config.link.block_slots;
+    s->skip_below = (int64_t)((s->input_frontier + n - 1) / n);
+}
+
+/* The pool's watermarks of both ends are brought together: pads used by either are used, pads that only one
+ * has are gone. */
+static ks_status agree_on_pool(ks_session *s, ks_cursor *c) {
+    for (int d = 0; d < 2; d++) {
+        uint64_t position = ks_get_u64(c), end = ks_get_u64(c);
+        if (c->failed)
+            return KS_OK;
+        ks_direction direction = (ks_direction)d;
+        if (end < ks_pool_end(s->config.pool, direction))
+            KS_TRY(ks_pool_truncate(s->config.pool, direction, end));
+        if (position > ks_pool_position(s->config.pool, direction))
+            KS_TRY(ks_pool_advance(s->config.pool, direction, position));
+    }
+    return KS_OK;
+}
+
+static ks_status receive_hello(ks_session *s, const ks_header *h, ks_cursor *c) {
+    if (s->hello_received || h->session != 0 || h->epoch != 0)
+        return ks_fail(KS_ERR_PROTOCOL, "HELLO out of place");
+    unsigned role = ks_get_u8(c), in_flight = ks_get_u8(c);
+    (void)ks_get_u16(c);
+    uint32_t notes = ks_get_u32(c);
+    const uint8_t *nonce = ks_get(c, sizeof s->nonce), *fingerprint = ks_get(c, 16);
+    uint32_t epoch = ks_get_u32(c);
+    uint8_t ours[16];
+    ks_pool_fingerprint(s->config.pool, ours);
+    if (nonce && fingerprint) {
+        if (role == (unsigned)s->config.role || role > KS_BOB)
+            return ks_fail(KS_ERR_PROTOCOL, "both ends are configured as %s",
+                           role == KS_ALICE ? "Alice" : "Bob");
+        if (!ks_equal(ours, fingerprint, sizeof ours))
+            return ks_fail(KS_ERR_AUTH, "the peer's authentication pool comes from another pre-shared key");
+        KS_TRY(agree_on_pool(s, c));
+    }
+    ks_link_parameters theirs;
+    ks_get_parameters(c, &theirs);
+    KS_TRY(ks_cursor_end(c, "HELLO"));
+    KS_TRY(ks_parameters_match(&s->config.link, &theirs));
+    if (in_flight < 1 || in_flight > 64 || epoch >= UINT32_MAX - 1)
+        return ks_fail(KS_ERR_PROTOCOL, "HELLO announces %u blocks in flight, epoch %u", in_flight, epoch);
+    ks_writer *copy = &s->hello[role];
+    ks_put(copy, c->data - KS_MESSAGE_HEADER, c->bytes + KS_MESSAGE_HEADER);
+    if (copy->failed)
+        return ks_fail(KS_ERR_MEMORY, "no memory for the greeting");
+    s->in_flight = in_flight < s->config.blocks_in_flight ? in_flight : s->config.blocks_in_flight;
+    s->notes |= notes & (KS_RING_NOTE_TEST | KS_RING_NOTE_ACCEPTED_PASSIVE);
+    for (int i = 0; i < 8; i++)
+        s->id |= (uint64_t)(uint8_t)(s->nonce[i] ^ nonce[i]) << (8 * i);
+    uint32_t own = ks_pool_epoch(s->config.pool);
+    s->epoch = (epoch > own ? epoch : own) + 1;
+    s->hello_received = 1;
+    KS_TRY(ks_pool_set_epoch(s->config.pool, s->epoch));
+    s->state = KS_SESSION_STORING;
+    ks_request_store(s);
+    return KS_OK;
+}
+
+static ks_status open_if_ready(ks_session *s) {
+    if (s->state == KS_SESSION_STORING && s->epoch_stored && !s->ready_sent) {
+        ks_writer w;
+        ks_message_begin(&w);
+        KS_TRY(ks_message_end(s, NULL, KS_MSG_READY, &w));
+        s->ready_sent = 1;
+        s->state = KS_SESSION_READYING;
+    }
+    if (s->state == KS_SESSION_READYING && s->ready_received) {
+        s->state = KS_SESSION_OPEN;
+        s->last_tag_at = s->now;
+        if (s->hold)
+            ks_session_hold(s, 1);
+        if (s->finishing)
+            ks_session_finish(s);
+    }
+    return KS_OK;
+}
+
+/* ---- pads have become durable: everything that waited for one goes on */
+
+static void resume(ks_session *s) {
+    ks_status status = ks_tags_check(s);
+    for (ks_block *b = s->blocks; b && status == KS_OK; b = b->next)
+        if (!b->ended && (b->phase == KS_PHASE_TAG_A || b->phase == KS_PHASE_TAG_B))
+            status = s->config.role == KS_ALICE ? ks_alice_tag(s, b) : ks_bob_tag(s, b);
+    if (status == KS_OK && s->config.role == KS_BOB)
+        status = ks_bob_confirm(s);
+    if (status != KS_OK && status != KS_ERR_EMPTY)
+        (void)ks_session_end(s, status);
+    ks_block_reap(s);
+}
+
+void ks_session_stored(ks_session *s) {
+    s->store_due = 0;
+    if (s->state == KS_SESSION_STORING) {
+        s->epoch_stored = 1;
+        ks_status status = open_if_ready(s);
+        if (status != KS_OK)
+            (void)ks_session_end(s, status);
+        return;
+    }
+    if (s->state == KS_SESSION_OPEN)
+        resume(s);
+}
+
+/* ---- messages in */
+
+static ks_status receive_session_level(ks_session *s, const ks_header *h, ks_cursor *c) {
+    const int from_bob = h->direction == KS_BOB_TO_ALICE;
+    switch (h->type) {
+    case KS_MSG_READY:
+        if (s->ready_received || (s->state != KS_SESSION_STORING && s->state != KS_SESSION_READYING))
+            break;
+        s->ready_received = 1;
+        KS_TRY(ks_cursor_end(c, "READY"));
+        return open_if_ready(s);
+    case KS_MSG_CONFIRM:
+        if (!from_bob || s->state != KS_SESSION_OPEN)
+            break;
+        return ks_tag_arrived(s, NULL, c->data - KS_MESSAGE_HEADER, c->bytes + KS_MESSAGE_HEADER);
+    case KS_MSG_SKIP: {
+        if (!from_bob || s->state != KS_SESSION_OPEN)
+            break;
+        uint32_t number = ks_get_u32(c);
+        KS_TRY(ks_cursor_end(c, "SKIP"));
+        if ((int64_t)number <= s->last_block)
+            return ks_fail(KS_ERR_PROTOCOL, "SKIP of block %u, which is past", number);
+        s->last_block = number;
+        s->totals.blocks_skipped++;
+        ks_node *node = ks_session_queue(s, KS_ACTION_FORGET);
+        if (node)
+            node->action.slot = ((uint64_t)number + 1) * s->config.link.block_slots;
+        return KS_OK;
+    }
+    case KS_MSG_HOLD:
+        if (from_bob || s->state != KS_SESSION_OPEN)
+            break;
+        s->peer_hold = ks_get_u8(c) != 0;
+        return ks_cursor_end(c, "HOLD");
+    case KS_MSG_FINISH:
+        if (from_bob || s->state != KS_SESSION_OPEN)
+            break;
+        s->peer_finishing = 1;
+        KS_TRY(ks_cursor_end(c, "FINISH"));
+        return ks_bob_confirm(s);
+    case KS_MSG_CLOSE:
+        if (!from_bob || s->state != KS_SESSION_OPEN)
+            break;
+        KS_TRY(ks_cursor_end(c, "CLOSE"));
+        s->close_received = 1;
+        if (!s->waiting_confirm.bytes)
+            (void)ks_session_end(s, KS_OK);
+        return KS_OK;
+    default:
+        break;
+    }
+    return ks_fail(KS_ERR_PROTOCOL, "%s (type %u) is out of place", ks_message_type_name(h->type), h->type);
+}
+
+static ks_status receive_block_level(ks_session *s, const ks_header *h, ks_cursor *c) {
+    ks_block *b = ks_block_find(s, h->block);
+    if (s->state != KS_SESSION_OPEN)
+        return ks_fail(KS_ERR_PROTOCOL, "%s of block %u before the session is open",
+                       ks_message_type_name(h->type), h->block);
+    if (!b && (int64_t)h->block <= s->last_block)
+        return KS_OK; /* late: the block has ended here and the peer has been told */
+    if (!b && s->config.role == KS_BOB)
+        return ks_fail(KS_ERR_PROTOCOL, "%s of block %u, which was never begun",
+                       ks_message_type_name(h->type), h->block);
+    if (!b) {
+        if (h->type != KS_MSG_DETECTIONS && h->type != KS_MSG_ABORT)
+            return ks_fail(KS_ERR_PROTOCOL, "block %u begins with %s", h->block,
+                           ks_message_type_name(h->type));
+        KS_TRY(ks_alice_open(s, h->block, &b));
+    }
+    if (b->ended)
+        return KS_OK;
+    if (h->sequence != b->received || h->acknowledged > b->sent)
+        return ks_fail(KS_ERR_PROTOCOL,
+                       "block %u: message %u after %u, acknowledging %u of %u: lost, repeated or reordered",
+                       h->block, h->sequence, b->received, h->acknowledged, b->sent);
+    b->received++;
+    const int tagged = h->type == KS_MSG_TAG_A || h->type == KS_MSG_TAG_B;
+    if (!tagged) /* a tag message enters the transcript when its tag is checked */
+        ks_transcript_add(&b->transcript, s->in, c->data - KS_MESSAGE_HEADER, c->bytes + KS_MESSAGE_HEADER);
+    if (h->type == KS_MSG_ABORT) {
+        unsigned outcome = ks_get_u8(c), status = ks_get_u8(c);
+        KS_TRY(ks_cursor_end(c, "ABORT"));
+        if (outcome < KS_OUTCOME_NOTHING || outcome > KS_OUTCOME_LOST || status > KS_ERR_INTERNAL)
+            return ks_fail(KS_ERR_PROTOCOL, "ABORT with outcome %u, status %u", outcome, status);
+        ks_block_end(s, b, (ks_outcome)outcome, (ks_status)status, 0, "ended by the peer: %s",
+                     ks_status_name((ks_status)status));
+        return KS_OK;
+    }
+    return s->config.role == KS_ALICE ? ks_alice_message(s, b, h, c) : ks_bob_message(s, b, h, c);
+}
+
+static ks_status receive(ks_session *s, const uint8_t *message, size_t bytes) {
+    ks_header h;
+    KS_TRY(ks_header_decode(&h, message, bytes));
+    if (h.direction != (uint8_t)s->in)
+        return ks_fail(KS_ERR_PROTOCOL, "offset 6: a message of our own direction came back");
+    ks_cursor c = {.data = message + KS_MESSAGE_HEADER, .bytes = h.payload};
+    const int session_level = h.block == (uint32_t)KS_SESSION_LEVEL;
+    if (session_level) {
+        if (h.sequence != s->received || h.acknowledged > s->sent)
+            return ks_fail(KS_ERR_PROTOCOL, "session message %u after %u: lost, repeated or reordered",
+                           h.sequence, s->received);
+        s->received++;
+    }
+    if (h.type == KS_MSG_HELLO && session_level && s->state == KS_SESSION_GREETING)
+        return receive_hello(s, &h, &c);
+    if (!s->hello_received)
+        return ks_fail(KS_ERR_PROTOCOL, "%s before HELLO", ks_message_type_name(h.type));
+    if (h.session != s->id || h.epoch != s->epoch)
+        return ks_fail(KS_ERR_PROTOCOL, "%s belongs to another session or epoch",
+                       ks_message_type_name(h.type));
+    return session_level ? receive_session_level(s, &h, &c) : receive_block_level(s, &h, &c);
+}
+
+ks_status ks_session_receive(ks_session *s, const uint8_t *message, size_t bytes) {
+    if (s->state == KS_SESSION_CLOSED)
+        return ks_fail(KS_ERR_CLOSED, "the session has ended");
+    if (s->state == KS_SESSION_IDLE)
+        return ks_fail(KS_ERR_STATE, "there is no connection");
+    s->totals.bytes_received += bytes;
+    s->totals.messages_received++;
+    ks_status status = receive(s, message, bytes);
+    if (status != KS_OK)
+        return ks_session_end(s, status);
+    if (s->config.role == KS_BOB && s->state == KS_SESSION_OPEN) {
+        status = ks_bob_confirm(s);
+        if (status != KS_OK && status != KS_ERR_EMPTY)
+            return ks_session_end(s, status);
+    }
+    ks_block_reap(s);
+    return KS_OK;
+}
+
+/* ---- other inputs */
+
+ks_status ks_session_detections(ks_session *s, const ks_detection *d, size_t n, uint64_t frontier,
+                                size_t *taken) {
+    *taken = 0;
+    if (s->config.role != KS_BOB)
+        return ks_fail(KS_ERR_STATE, "Alice has no detections");
+    if (s->state == KS_SESSION_CLOSED)
+        return ks_fail(KS_ERR_CLOSED, "the session has ended");
+    if (s->state != KS_SESSION_OPEN && !s->config.live)
+        return ks_fail(KS_ERR_STATE, "the peer has not answered yet");
+    return ks_bob_detections(s, d, n, frontier, taken);
+}
+
+ks_status ks_session_states(ks_session *s, uint64_t id, const ks_state *states, size_t n) {
+    ks_request *r = s->requests;
+    if (!r || r->id != id || r->count != n)
+        return ks_fail(KS_ERR_ARGUMENT,
+                       "states answer request %llu with %zu states, which is not the next one",
+                       (unsigned long long)id, n);
+    s->requests = r->next;
+    if (!s->requests)
+        s->requests_tail = &s->requests;
+    ks_status status = KS_OK;
+    if (r->block && !r->block->ended)
+        status = ks_alice_states(s, r, states);
+    free(r);
+    ks_block_reap(s);
+    return status == KS_OK ? KS_OK : ks_session_end(s, status);
+}
+
+void ks_session_job_done(ks_session *s, ks_job *job) {
+    ks_batch *batch = (ks_batch *)job;
+    ks_block *b = batch->block;
+    b->jobs--;
+    b->report.compute_ns[batch->stage] += job->busy_ns;
+    if (!b->ended) {
+        ks_status status = job->status;
+        if (status == KS_OK)
+            status = s->config.role == KS_ALICE ? ks_alice_batch_done(s, batch) : ks_bob_batch_done(s, batch);
+        if (status != KS_OK && status != KS_ERR_EMPTY)
+            (void)ks_session_end(s, status);
+    }
+    ks_batch_free(batch);
+    ks_block_reap(s);
+}
+
+void ks_session_tick(ks_session *s, uint64_t now_ns) {
+    s->now = now_ns;
+    if (s->state == KS_SESSION_OPEN && s->config.role == KS_BOB) {
+        ks_status status = ks_bob_confirm(s);
+        if (status != KS_OK && status != KS_ERR_EMPTY)
+            (void)ks_session_end(s, status);
+    }
+}
+
+void ks_session_hold(ks_session *s, int hold) {
+    s->hold = hold;
+    if (s->config.role == KS_ALICE && s->state == KS_SESSION_OPEN) {
+        ks_writer w;
+        ks_message_begin(&w);
+        ks_put_u8(&w, (uint8_t)(hold != 0));
+        (void)ks_message_end(s, NULL, KS_MSG_HOLD, &w);
+    }
+}
+
+void ks_session_finish(ks_session *s) {
+    s->finishing = 1;
+    if (s->state != KS_SESSION_OPEN)
+        return;
+    if (s->config.role == KS_ALICE) {
+        if (!s->finish_sent) {
+            s->finish_sent = 1;
+            ks_writer w;
+            ks_message_begin(&w);
+            (void)ks_message_end(s, NULL, KS_MSG_FINISH, &w);
+        }
+        return;
+    }
+    ks_status status = ks_bob_confirm(s);
+    if (status != KS_OK && status != KS_ERR_EMPTY)
+        (void)ks_session_end(s, status);
+    ks_block_reap(s);
+}
+
+void ks_session_get_totals(const ks_session *s, ks_session_totals *totals) {
+    *totals = s->totals;
+    totals->blocks_open = s->open_blocks;
+    totals->epoch = s->epoch;
+}
+
+const char *ks_session_reason(const ks_session *s) {
+    return s->reason;
+}
+
+int ks_session_established(const ks_session *s) {
+    return s->state == KS_SESSION_OPEN;
+}
