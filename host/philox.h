@@ -6,6 +6,10 @@
 
 #include <stdint.h>
 
+static inline uint32_t ks_load32(const uint8_t *bytes) {
+    return (uint32_t)bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 | (uint32_t)bytes[3] << 24;
+}
+
 /* Replaces the four counter words by the generator's output under the key (k0, k1). */
 static inline void ks_philox4x32(uint32_t words[4], uint32_t k0, uint32_t k1) {
     for (int round = 0; round < 10; round++, k0 += 0x9E3779B9, k1 += 0xBB67AE85) {

@@ -82,18 +82,14 @@ ks_status ks_states_from_pattern(ks_states **out, const ks_states_header *header
     return KS_OK;
 }
 
-static uint32_t load32(const uint8_t *bytes) {
-    return (uint32_t)bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 | (uint32_t)bytes[3] << 24;
-}
-
 /* All 32 bytes enter the 16 of Philox's key and nonce: the first half is encrypted under each quarter of the
  * second. */
-static void derive_generator(ks_seeded_states *generator, const uint8_t seed[32]) {
+static void derive_key(ks_seeded_states *generator, const uint8_t seed[32]) {
     uint32_t words[4];
     for (int i = 0; i < 4; i++)
-        words[i] = load32(seed + 4 * i);
+        words[i] = ks_load32(seed + 4 * i);
     for (int quarter = 0; quarter < 2; quarter++)
-        ks_philox4x32(words, load32(seed + 16 + 8 * quarter), load32(seed + 20 + 8 * quarter));
+        ks_philox4x32(words, ks_load32(seed + 16 + 8 * quarter), ks_load32(seed + 20 + 8 * quarter));
     memcpy(generator->key, words, sizeof generator->key);
     memcpy(generator->nonce, words + 2, sizeof generator->nonce);
 }
@@ -113,14 +109,19 @@ static void derive_thresholds(ks_seeded_states *generator, const ks_source *sour
     }
 }
 
+void ks_seeded_states_derive(ks_seeded_states *generator, const uint8_t seed[32], const ks_source *source,
+                             double test_basis) {
+    derive_key(generator, seed);
+    derive_thresholds(generator, source, test_basis);
+}
+
 ks_status ks_states_from_seed(ks_states **out, const ks_states_header *header, const uint8_t seed[32],
                               double test_basis) {
     *out = NULL;
     ks_states_image image = {.kind = KS_STATES_SEEDED, .header = *header, .test_basis = test_basis};
     image.header.test_only = 1;
     KS_TRY(ks_states_create(out, &image));
-    derive_generator(&(*out)->generator, seed);
-    derive_thresholds(&(*out)->generator, &header->source, test_basis);
+    ks_seeded_states_derive(&(*out)->generator, seed, &header->source, test_basis);
     return KS_OK;
 }
 

@@ -29,4 +29,8 @@ struct ks_states {
 /* An object of a complete image; the source fills in the rest. */
 KS_MUST_CHECK ks_status ks_states_create(ks_states **out, const ks_states_image *image);
 
+/* Key and thresholds of a seeded source (docs/states.md). `source` and `test_basis` have been checked. */
+void ks_seeded_states_derive(ks_seeded_states *generator, const uint8_t seed[32], const ks_source *source,
+                             double test_basis);
+
 #endif

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "host/simulator/model.h"
+
+#include <math.h>
+
+int ks_sim_detectors(const ks_sim_config *config) {
+    return config->passive ? 4 : 2;
+}
+
+double ks_sim_transmittance(const ks_sim_config *config, double seconds) {
+    double db = config->distance_km * config->fibre_db_km + config->extra_db + config->receiver_db;
+    if (config->fade_db > 0)
+        db += config->fade_db * 0.5 * (1 - cos(2 * M_PI * seconds / config->fade_period_s));
+    return pow(10, -db / 10);
+}
+
+double ks_sim_open(const ks_sim_config *config) {
+    return config->gate_ps > 0 ? config->gate_ps * 1e-12 * config->clock_hz : 1;
+}
+
+double ks_sim_dark_rate(const ks_sim_config *config, int detector) {
+    return config->detector[detector].dark_hz * ks_sim_open(config);
+}
+
+/* Unpolarised light: half to each detector of a basis. */
+double ks_sim_background_rate(const ks_sim_config *config, int detector) {
+    double share = 0.5;
+    if (config->passive)
+        share *= detector >> 1 ? config->bob_test_basis : 1 - config->bob_test_basis;
+    return config->background_hz * share * config->detector[detector].efficiency * ks_sim_open(config);
+}
+
+/* Share of the light of `state` that reaches the detector of (basis, bit) when all of it enters that basis.
+ */
+static double share_of_light(const ks_sim_config *config, unsigned state, unsigned basis, unsigned bit) {
+    if ((state >> 1 & 1) != basis)
+        return 0.5;
+    double wrong = config->misalignment[basis];
+    return (state & 1) == bit ? 1 - wrong : wrong;
+}
+
+double ks_sim_mean_count(const ks_sim_config *config, unsigned state, unsigned basis, int detector,
+                         double transmittance) {
+    unsigned k = state >> KS_STATE_INTENSITY_SHIFT;
+    if (k >= config->source.intensities)
+        return 0;
+    double light = config->source.mean[k] * transmittance * config->detector[detector].efficiency;
+    if (!config->passive)
+        return light * share_of_light(config, state, basis, (unsigned)detector);
+    unsigned arm = (unsigned)detector >> 1;
+    light *= arm ? config->bob_test_basis : 1 - config->bob_test_basis;
+    return light * share_of_light(config, state, arm, (unsigned)detector & 1);
+}
+
+static double chance_of_any(const ks_sim_config *config, unsigned state, unsigned basis,
+                            double transmittance) {
+    double mean = 0;
+    for (int d = 0; d < ks_sim_detectors(config); d++)
+        mean += ks_sim_mean_count(config, state, basis, d, transmittance);
+    return -expm1(-mean);
+}
+
+static void fill_row(ks_sim_row *row, const ks_sim_config *config, unsigned state, unsigned basis,
+                     double transmittance, double brightest) {
+    int detectors = ks_sim_detectors(config);
+    double click[KS_SIM_DETECTORS], chance[KS_SIM_PATTERNS];
+    for (int d = 0; d < detectors; d++)
+        click[d] = -expm1(-ks_sim_mean_count(config, state, basis, d, transmittance));
+    row->patterns = 0;
+    for (unsigned mask = 1; mask < 1u << detectors; mask++) {
+        double p = 1;
+        for (int d = 0; d < detectors; d++)
+            p *= mask >> d & 1 ? click[d] : 1 - click[d];
+        unsigned at = row->patterns++; /* likeliest first */
+        for (; at > 0 && chance[at - 1] < p; at--) {
+            chance[at] = chance[at - 1];
+            row->mask[at] = row->mask[at - 1];
+        }
+        chance[at] = p;
+        row->mask[at] = (uint8_t)mask;
+    }
+    double sum = 0;
+    for (unsigned i = 0; i < row->patterns; i++) {
+        sum += chance[i];
+        row->cumulative[i] = brightest > 0 ? sum / brightest : 0;
+    }
+    row->total = row->cumulative[row->patterns - 1];
+}
+
+void ks_sim_table_fill(ks_sim_table *table, const ks_sim_config *config, double transmittance) {
+    unsigned bases = config->passive ? 1 : 2;
+    table->brightest = 0;
+    for (unsigned basis = 0; basis < bases; basis++)
+        for (unsigned state = 0; state < KS_SIM_STATES; state++)
+            table->brightest = fmax(table->brightest, chance_of_any(config, state, basis, transmittance));
+    for (unsigned basis = 0; basis < bases; basis++)
+        for (unsigned state = 0; state < KS_SIM_STATES; state++)
+            fill_row(&table->row[basis][state], config, state, basis, transmittance, table->brightest);
+}
