@@ -132,17 +132,19 @@ ks_hex_text ks_hex_of(const uint8_t *bytes, size_t n) {
     return out;
 }
 
-static ks_status refuse_text(const ks_reader *reader, const char *expected, const uint8_t *found, size_t n) {
+static ks_status refuse_text(uint64_t offset, const char *expected, const uint8_t *found, size_t n) {
     char text[41] = {0};
     for (size_t i = 0; i < n && i < sizeof text - 1; i++)
         text[i] = found[i] >= 0x20 && found[i] < 0x7f ? (char)found[i] : '?';
-    return ks_fail(KS_ERR_FORMAT, "byte %llu: expected %s, found '%s'", (unsigned long long)reader->offset,
-                   expected, text);
+    return ks_fail(KS_ERR_FORMAT, "byte %llu: expected %s, found '%s'", (unsigned long long)offset, expected,
+                   text);
 }
 
-ks_status ks_reader_refuse(const ks_reader *reader, const char *expected, const uint8_t *found, size_t n) {
+ks_status ks_reader_refuse(const ks_reader *reader, const char *expected, const uint8_t *record, size_t at,
+                           size_t n) {
     if (reader->decoder && reader->decoder->record == 0)
-        return refuse_text(reader, expected, found, n);
-    return ks_fail(KS_ERR_FORMAT, "byte %llu: expected %s, found %s", (unsigned long long)reader->offset,
-                   expected, n > 0 ? ks_hex_of(found, n).text : "nothing");
+        return refuse_text(reader->offset + at, expected, record + at, n);
+    return ks_fail(KS_ERR_FORMAT, "byte %llu: expected %s, found %s",
+                   (unsigned long long)(reader->offset + at), expected,
+                   n > 0 ? ks_hex_of(record + at, n).text : "nothing");
 }

@@ -64,8 +64,9 @@ struct ks_reader {
         int have_low, low_bad;
     } hex;
     struct {
-        int lines;  /* data lines seen, up to 1 */
-        int digits; /* decimal digits of a tick below the unit */
+        int begun; /* a line that is no comment was seen: names of columns may stand in the first only */
+        int tick_fixed;
+        int digits; /* decimal digits of a tick below the unit; -1: times are integers */
     } csv;
 };
 
@@ -112,8 +113,10 @@ typedef struct ks_hex_text {
 } ks_hex_text;
 ks_hex_text ks_hex_of(const uint8_t *bytes, size_t n);
 
-/* KS_ERR_FORMAT with "byte OFFSET: expected WHAT, found BYTES". */
-ks_status ks_reader_refuse(const ks_reader *reader, const char *expected, const uint8_t *found, size_t n);
+/* KS_ERR_FORMAT with "byte OFFSET: expected WHAT, found BYTES" about the n bytes at `at` in the chunk or
+ * record. */
+ks_status ks_reader_refuse(const ks_reader *reader, const char *expected, const uint8_t *record, size_t at,
+                           size_t n);
 
 static inline uint16_t ks_load16(const uint8_t *p) {
     return (uint16_t)(p[0] | p[1] << 8);

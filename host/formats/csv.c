@@ -100,7 +100,7 @@ static int is_coarser(const ks_unit *unit, uint64_t per_second) {
 static void choose_tick(ks_reader *reader, const decimal *first) {
     ks_unit *unit = &reader->info.unit;
     int digits = -first->exponent;
-    reader->csv.lines = 1;
+    reader->csv.tick_fixed = 1;
     reader->csv.digits = INTEGER;
     if (!first->fraction)
         return;
@@ -134,11 +134,13 @@ static int parse_channel(int32_t *out, const uint8_t *text, size_t n, size_t at)
     return at > first + (size_t)negative && (at == n || is_separator(text[at]));
 }
 
-static int is_comment(const ks_reader *reader, const uint8_t *text, size_t n, size_t at) {
+static int is_comment(ks_reader *reader, const uint8_t *text, size_t n, size_t at) {
     if (at == n || text[at] == '#' || text[at] == '%')
         return 1;
     uint8_t lower = text[at] | 0x20;
-    return reader->info.records == 0 && ((lower >= 'a' && lower <= 'z') || text[at] == '"');
+    int first = !reader->csv.begun;
+    reader->csv.begun = 1;
+    return first && ((lower >= 'a' && lower <= 'z') || text[at] == '"');
 }
 
 static ks_record_class one(ks_reader *reader, ks_record *out, const uint8_t *text, size_t bytes) {
@@ -155,7 +157,7 @@ static ks_record_class one(ks_reader *reader, ks_record *out, const uint8_t *tex
         at++;
     if (!parse_channel(&raw, text, bytes, at))
         return KS_RECORD_BAD;
-    if (!reader->csv.lines)
+    if (!reader->csv.tick_fixed)
         choose_tick(reader, &time);
     if (reader->csv.digits == INTEGER && time.fraction)
         return KS_RECORD_BAD;

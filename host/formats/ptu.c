@@ -79,7 +79,7 @@ static ks_status take_tag(ks_reader *reader, const uint8_t *tag) {
     uint32_t type = ks_load32(tag + NAME_BYTES + 4);
     uint64_t value = ks_load64(tag + NAME_BYTES + 8);
     if (!is_known_type(type))
-        return ks_reader_refuse(reader, "a PTU tag of a known type", tag + NAME_BYTES + 4, 4);
+        return ks_reader_refuse(reader, "a PTU tag of a known type", tag, NAME_BYTES + 4, 4);
     if (strcmp(name, "Header_End") == 0)
         return finish_header(reader);
     reader->need = TAG_BYTES;
@@ -88,8 +88,8 @@ static ks_status take_tag(ks_reader *reader, const uint8_t *tag) {
         return KS_OK;
     }
     if (value > HEADER_LIMIT || reader->offset + value > HEADER_LIMIT)
-        return ks_reader_refuse(reader, "a PTU tag payload inside a header of at most 16 MiB",
-                                tag + NAME_BYTES + 8, 8);
+        return ks_reader_refuse(reader, "a PTU tag payload inside a header of at most 16 MiB", tag,
+                                NAME_BYTES + 8, 8);
     reader->skip = value;
     if (type == 0x4001FFFF && strcmp(name, "HW_Type") == 0 && value > 0) {
         reader->ptu.step = STEP_DEVICE;
@@ -107,11 +107,11 @@ static void store_device(ks_reader *reader, const uint8_t *text, size_t n) {
 
 static ks_status chunk(ks_reader *reader, const uint8_t *bytes) {
     if (reader->offset > HEADER_LIMIT)
-        return ks_reader_refuse(reader, "Header_End within 16 MiB", bytes, 16);
+        return ks_reader_refuse(reader, "Header_End within 16 MiB", bytes, 0, 16);
     switch (reader->ptu.step) {
     case STEP_MAGIC:
         if (memcmp(bytes, "PQTTTR\0", 8) != 0)
-            return ks_reader_refuse(reader, "a PTU file (PQTTTR)", bytes, 8);
+            return ks_reader_refuse(reader, "a PTU file (PQTTTR)", bytes, 0, 8);
         reader->ptu.step = STEP_TAG;
         reader->need = TAG_BYTES;
         return KS_OK;

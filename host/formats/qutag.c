@@ -23,7 +23,7 @@ static ks_status header(ks_reader *reader, const uint8_t *chunk) {
     static const uint8_t magic[4] = {0x87, 0xb3, 0x91, 0xfa};
     for (int i = 0; i < 4; i++)
         if (chunk[i] != magic[i])
-            return ks_reader_refuse(reader, "a quTAG header (87 b3 91 fa)", chunk, 8);
+            return ks_reader_refuse(reader, "a quTAG header (87 b3 91 fa)", chunk, 0, 8);
     uint32_t size = ks_load32(chunk + 4);
     if (size >= HEADER && (size - HEADER) % RECORD == 0)
         reader->info.expected_records = (size - HEADER) / RECORD;

@@ -84,7 +84,7 @@ static ks_status recognise(ks_reader *reader) {
             return choose_decoder(reader, magics[i].format);
     return ks_reader_refuse(reader,
                             "the magic of a PTU, quTAG or Keystill slot file (other formats must be named)",
-                            reader->partial, MAGIC_BYTES);
+                            reader->partial, 0, MAGIC_BYTES);
 }
 
 /* One step: skips, or completes the awaited chunk. Returns the bytes used. */
@@ -114,7 +114,8 @@ static ks_status feed_header(ks_reader *reader, const uint8_t *data, size_t byte
         *consumed += used;
         reader->info.bytes += used;
         KS_TRY(status);
-        reader->info.data_offset = reader->info.bytes;
+        if (reader->need == 0 && reader->skip == 0)
+            reader->info.data_offset = reader->info.bytes;
     }
     return KS_OK;
 }
@@ -126,8 +127,7 @@ static ks_status count_bad(ks_reader *reader, const uint8_t *record, size_t byte
         reader->first_bad = reader->offset;
     if (reader->info.bad_records < BAD_RECORDS_LIMIT || reader->info.bad_records * 2 <= reader->info.records)
         return KS_OK;
-    reader->offset = reader->first_bad;
-    return ks_fail_in(ks_reader_refuse(reader, reader->decoder->what, record, bytes),
+    return ks_fail_in(ks_reader_refuse(reader, reader->decoder->what, record, 0, bytes),
                       "%llu of %llu records are impossible, the first at byte %llu; the last one",
                       (unsigned long long)reader->info.bad_records, (unsigned long long)reader->info.records,
                       (unsigned long long)reader->first_bad);
@@ -241,14 +241,19 @@ static ks_status take_records(ks_reader *reader, const uint8_t *data, size_t n, 
     return KS_OK;
 }
 
+/* The start of a record that continues in the next call; behind the promised records, what nobody asked for.
+ */
+static void take_rest(ks_reader *reader, const uint8_t *data, size_t bytes) {
+    reader->info.bytes += bytes;
+    if (bytes == 0 || promised(reader, 1) == 0)
+        return;
+    memcpy(reader->partial, data, bytes);
+    reader->held = bytes;
+}
+
 static ks_status feed_binary(ks_reader *reader, const uint8_t *data, size_t bytes, size_t *consumed,
                              ks_event *events, size_t capacity, size_t *count) {
     size_t size = reader->decoder->record, taken = 0, used = 0;
-    if (promised(reader, 1) == 0) {
-        reader->info.bytes += bytes;
-        *consumed += bytes;
-        return KS_OK;
-    }
     if (reader->held > 0) {
         if (capacity == 0)
             return KS_OK;
@@ -263,12 +268,10 @@ static ks_status feed_binary(ks_reader *reader, const uint8_t *data, size_t byte
     reader->info.bytes += taken * size;
     *consumed += taken * size;
     used += taken * size;
-    if (status != KS_OK || taken < whole || promised(reader, 1) == 0)
+    if (status != KS_OK || taken < whole)
         return status;
-    reader->held = bytes - used;
-    memcpy(reader->partial, data + used, reader->held);
-    reader->info.bytes += reader->held;
-    *consumed += reader->held;
+    take_rest(reader, data + used, bytes - used);
+    *consumed += bytes - used;
     return KS_OK;
 }
 

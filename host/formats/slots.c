@@ -17,12 +17,12 @@ static ks_status begin(ks_reader *reader) {
 
 static ks_status header(ks_reader *reader, const uint8_t *chunk) {
     if (memcmp(chunk, "KSE1\r\n\x1a\n", 8) != 0)
-        return ks_reader_refuse(reader, "a Keystill slot header (KSE1)", chunk, 8);
+        return ks_reader_refuse(reader, "a Keystill slot header (KSE1)", chunk, 0, 8);
     if (ks_load32(chunk + 8) != HEADER || ks_load32(chunk + 12) != 0)
-        return ks_reader_refuse(reader, "a KSE1 header size of 32 and no flags", chunk + 8, 8);
+        return ks_reader_refuse(reader, "a KSE1 header size of 32 and no flags", chunk, 8, 8);
     uint64_t numerator = ks_load64(chunk + 16), denominator = ks_load64(chunk + 24);
     if (!numerator != !denominator)
-        return ks_reader_refuse(reader, "a slot period or two zeros", chunk + 16, 16);
+        return ks_reader_refuse(reader, "a slot period or two zeros", chunk, 16, 16);
     ks_reader_set_unit(reader, numerator, denominator);
     reader->need = 0;
     return KS_OK;
