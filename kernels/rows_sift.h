@@ -9,6 +9,43 @@
 #include <stdint.h>
 #include <keystill/event.h>
 
+/* What a record must not have to be plain. */
+typedef struct ks_event_filter {
+    uint32_t special;   /* lanes that need attention: markers */
+    uint32_t detectors; /* lanes of detectors; more than one of them in a record needs attention */
+} ks_event_filter;
+
+/* Index of the first event that is not plain, n when all are. Not plain: a special lane, the flag
+ * KS_EVENT_GAP, more than one detector lane, or a time before that of the predecessor (`previous` for the
+ * first). */
+typedef size_t ks_k_event_scan_fn(const ks_event *events, size_t n, int64_t previous,
+                                  const ks_event_filter *filter);
+
+/* One straight piece of the slot clock and what is asked of a click. Positions are in slots, 32 bits after
+ * the point; slot s + base reaches from s to s + 1, its centre being s + 1/2. */
+typedef struct ks_gate {
+    int64_t origin;          /* tick of position `phase`; all times lie in [origin, origin + 2^31) */
+    uint64_t phase;          /* at least the largest delay, so that positions are not negative */
+    uint64_t base;           /* added to the integer part */
+    uint32_t rate;           /* slots a tick = rate / 2^(31 + shift) */
+    uint32_t shift;          /* 0..62; positions stay below 2^62 */
+    uint32_t half_gate;      /* half the accepted width in 2^-32 slots; 2^31: the whole slot */
+    uint32_t detectors;      /* lanes of detectors */
+    int32_t delay[KS_LANES]; /* subtracted from the position, in 2^-16 slots */
+    uint32_t code[KS_LANES]; /* outcome of the lane: KS_DETECTION_BIT, KS_DETECTION_BASIS */
+} ks_gate;
+
+/* A click: slot << KS_DETECTION_SLOT_SHIFT | KS_CLICK_OUTSIDE when outside the gate | outcome. */
+typedef uint64_t ks_click;
+enum { KS_CLICK_OUTSIDE = 128, KS_CLICK_OUTCOME = 3, KS_GATE_BINS = 64, KS_GATE_ROOM = 8 };
+
+/* Clicks of plain events in their order; events without a detector lane give none. bins[i] = lane *
+ * KS_GATE_BINS + arrival within the slot. Returns how many. Both outputs have room for n + KS_GATE_ROOM
+ * elements; what lies past the result is unspecified. Position = phase + 2 floor((time - origin) rate /
+ * 2^shift) / 2^32 - delay / 2^16. */
+typedef size_t ks_k_gate_fn(ks_click *clicks, uint16_t *bins, const ks_event *events, size_t n,
+                            const ks_gate *gate);
+
 /* dst = the bits of src at the positions where mask is set, in order; returns how many (k). n is the length
  * of src and mask in bits. Writes (k + 63) / 64 words of dst; dst may be src itself, otherwise nothing
  * overlaps. */

@@ -1,0 +1,3 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#define KERNEL ks_event_scan_generic
+#include "kernels/cpu/event_scan.inc"

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef KS_PIPELINE_FRONTEND_INTERNAL_H
+#define KS_PIPELINE_FRONTEND_INTERNAL_H
+
+#include <keystill/frontend.h>
+
+#include "pipeline/align.h"
+#include "pipeline/gate.h"
+
+struct ks_frontend {
+    ks_frontend_config config;
+    ks_align align; /* of tags */
+    ks_gating gating;
+    ks_event_filter filter; /* special: marker lanes */
+    ks_event *held;         /* plain events, in time order, that wait for their clock line */
+    size_t held_count, hold;
+
+    double slot_ticks;     /* nominal */
+    double earliest_slots; /* how far a click may come before its slot: the largest negative delay */
+    int64_t chunk_ticks;   /* longest span of a kernel call */
+    uint64_t fine_rate;    /* T3: 2^-12 slots a fine unit, 16 bits after the point */
+    int64_t last_number;   /* T3 and slots: largest time that can be numbered */
+    ks_clock_time marker_delay[KS_LANES];
+
+    int64_t last_time;         /* of the events taken */
+    int trusted, was_locked;   /* tags: slots are numbered now; were ever */
+    uint64_t intervals_waited; /* markers missing since the last accepted */
+    int64_t deadline;          /* while trusted: after it the next marker counts as missing */
+    int skipped_any;           /* clicks were skipped (or lost) and dead time must count from skipped_until */
+    int64_t skipped_until;
+    int failed, finished;
+    uint64_t events, before_lock, unlocked, backsteps, impossible;
+};
+
+#endif
