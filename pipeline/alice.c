@@ -429,6 +429,7 @@ ks_status ks_alice_tag(ks_session *s, ks_block *b) {
 ks_status ks_alice_tag_verified(ks_session *s, ks_block *b, ks_cursor *c) {
     KS_TRY(ks_get_confirmations(s, c));
     KS_TRY(ks_cursor_end(c, "TAG_B"));
+    b->tag_verified = 1;
     return ks_alice_tag(s, b);
 }
 

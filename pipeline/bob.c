@@ -68,9 +68,13 @@ static ks_status send_bases(ks_session *s, ks_block *b) {
     return KS_OK;
 }
 
-static ks_status finish_collecting(ks_session *s) {
+/* Ends the collecting block when nothing more can come for it. */
+static ks_status finish_if_complete(ks_session *s) {
     ks_block *b = s->collecting;
-    KS_TRY(send_chunk(s, b, s->config.link.block_slots, 1));
+    const uint64_t pulses = s->config.link.block_slots;
+    if (!b || s->input_frontier < ((uint64_t)b->number + 1) * pulses)
+        return KS_OK;
+    KS_TRY(send_chunk(s, b, pulses, 1));
     s->collecting = NULL;
     ks_block_stage(s, b, KS_STAGE_SIFT);
     KS_TRY(send_bases(s, b));
@@ -156,17 +160,12 @@ static ks_status advance(ks_session *s, uint64_t target) {
         const uint64_t number = s->input_frontier / pulses, end = (number + 1) * pulses;
         if (!s->collecting && s->input_frontier % pulses == 0)
             KS_TRY(open_block(s, number));
+        s->input_frontier = target < end ? target : end;
+        KS_TRY(finish_if_complete(s));
         ks_block *b = s->collecting;
-        if (target >= end) {
-            if (b)
-                KS_TRY(finish_collecting(s));
-            s->input_frontier = end;
-            continue;
-        }
-        s->input_frontier = target;
-        const uint64_t passed = target - number * pulses;
+        const uint64_t passed = s->input_frontier - number * pulses;
         if (b && passed - b->frontier >= pulses / CHUNKS_A_BLOCK)
-            return send_chunk(s, b, passed, 0);
+            KS_TRY(send_chunk(s, b, passed, 0));
     }
     return KS_OK;
 }
@@ -179,8 +178,10 @@ static ks_status take_block(ks_session *s, const ks_detection *d, size_t n, size
     KS_TRY(advance(s, first));
     if (!s->collecting && s->input_frontier == first)
         KS_TRY(open_block(s, number));
-    if (s->collecting)
-        return append(s, d, n, first, end, used);
+    if (s->collecting) {
+        KS_TRY(append(s, d, n, first, end, used));
+        return finish_if_complete(s);
+    }
     while (*used < n && ks_detection_slot(d[*used]) < end)
         ++*used; /* of a block that is not taken part in */
     return KS_OK;
@@ -503,10 +504,10 @@ static ks_status receive_amplify(ks_session *s, ks_block *b, ks_cursor *c) {
                        (unsigned long long)length, refill, (unsigned long long)bytes);
     ks_length_result own;
     KS_TRY(ks_block_length(s, b, &own));
-    if (length > own.bits || b->report.qber > s->config.link.qber_limit) {
+    if (length > own.limit || b->report.qber > s->config.link.qber_limit) {
         ks_block_end(s, b, KS_OUTCOME_ABORTED, KS_ERR_SECURITY, 1,
                      "Alice asks for a key of %llu bits, this end computes at most %llu",
-                     (unsigned long long)length, (unsigned long long)own.bits);
+                     (unsigned long long)length, (unsigned long long)own.limit);
         return KS_OK;
     }
     b->length = length;
