@@ -15,7 +15,8 @@ extern "C" {
 enum { KS_MAX_INTENSITIES = 3 };
 
 /* What the source emits. intensities = 1: single photons or entangled pairs (no decoy); 2: one decoy; 3: two decoys.
- * mean[] are mean photon numbers in falling order, probability[] the chances of each, summing to 1. */
+ * mean[] are mean photon numbers in falling order (two decoys: mean[0] > mean[1] + mean[2]; one: mean[1] > 0; at most 10),
+ * probability[] the chances of each, summing to 1. Neither is used without decoys. */
 typedef struct ks_source {
     uint32_t intensities;
     double mean[KS_MAX_INTENSITIES];
@@ -37,7 +38,7 @@ typedef struct ks_epsilon {
     double amplification; /* eps_PA */
 } ks_epsilon;
 
-/* Integer counts of one block, indexed by intensity. Key basis: `key`, its errors `key_errors` (one decoy: per intensity;
+/* Integer counts of one block, each at most 2^48, indexed by intensity. Key basis: `key`, its errors `key_errors` (one decoy: per intensity;
  * otherwise unused); test basis: `test`, `test_errors`. */
 typedef struct ks_counts {
     uint64_t key[KS_MAX_INTENSITIES];
@@ -55,7 +56,9 @@ typedef struct ks_leakage {
 } ks_leakage;
 
 typedef struct ks_length_result {
-    uint64_t bits;          /* l, 0 when the block yields nothing */
+    uint64_t bits;          /* l, 0 when the block yields nothing: one bit below `limit` */
+    uint64_t limit;         /* the formula rounded down: what a peer's l must not exceed. The bit between allows for the
+                             * last digit of another machine's arithmetic */
     double exact;           /* l before the floor; very negative when a bound is void */
     double single_key;      /* s1: lower bound on single-photon key-basis detections */
     double single_test;     /* t1 */
@@ -75,12 +78,15 @@ KS_API KS_MUST_CHECK ks_status ks_length_compute(ks_length_result *result, const
                                                  const ks_receiver *receiver, const ks_epsilon *epsilon,
                                                  const ks_counts *counts, const ks_leakage *leakage);
 
+/* 2 eps_AT + eps_PA + 2^log2_verification: what one block adds to the distance from an ideal key, tags aside. */
+KS_API double ks_epsilon_total(const ks_epsilon *epsilon, double log2_verification);
+
 /* Binary entropy, 1 for x >= 1/2: a bound on a rate never decreases past it. */
 KS_API double ks_entropy_capped(double x);
 
 /* Smallest U/n such that Pr[H <= m] <= p for H ~ Hypergeometric(n + k, m + U, k): with m errors seen in a random sample of
  * k out of n + k, the error rate of the other n exceeds the result with probability at most p, for every population.
- * 1.0 when no bound holds. */
+ * 1.0 when no bound holds, p is not in (0, 1), or n + k exceeds 2^52. */
 KS_API double ks_hypergeometric_upper(uint64_t n, uint64_t k, uint64_t m, double p);
 
 #ifdef __cplusplus
