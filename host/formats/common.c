@@ -85,39 +85,6 @@ void ks_reader_set_unit(ks_reader *reader, uint64_t numerator, uint64_t denomina
         reader->options.unit.numerator ? reader->options.unit : (ks_unit){numerator, denominator};
 }
 
-/* Convergents of the continued fraction of the double's exact value m / 2^k; the first that rounds to the
- * double is the fraction meant: 1e-12 is 1 / 10^12. */
-ks_status ks_unit_from_seconds(ks_unit *out, double seconds) {
-    enum { DIGITS = 53, SCALE = 120 };
-    if (!(seconds >= 1e-20 && seconds <= 1e6))
-        return ks_fail(KS_ERR_FORMAT, "a unit of %g seconds", seconds);
-    unsigned __int128 above = 0, below = (unsigned __int128)1 << SCALE;
-    double scaled = seconds;
-    int shift = SCALE;
-    while (scaled < 0x1p52) {
-        scaled *= 2;
-        shift--;
-    }
-    above = (unsigned __int128)scaled << (shift > 0 ? shift : 0);
-    uint64_t p0 = 0, q0 = 1, p1 = 1, q1 = 0;
-    while (below != 0) {
-        unsigned __int128 whole = above / below, rest = above % below;
-        if (whole >> DIGITS)
-            break;
-        unsigned __int128 p = whole * p1 + p0, q = whole * q1 + q0;
-        if (p >> DIGITS || q >> DIGITS)
-            break;
-        p0 = p1, q0 = q1, p1 = (uint64_t)p, q1 = (uint64_t)q;
-        if (p1 > 0 && (double)p1 / (double)q1 == seconds) {
-            *out = (ks_unit){p1, q1};
-            return KS_OK;
-        }
-        above = below;
-        below = rest;
-    }
-    return ks_fail(KS_ERR_FORMAT, "a unit of %g seconds is no fraction of 53-bit integers", seconds);
-}
-
 /* ---- messages */
 
 ks_hex_text ks_hex_of(const uint8_t *bytes, size_t n) {

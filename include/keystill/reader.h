@@ -34,6 +34,9 @@ typedef enum ks_format {
 KS_API const char *ks_format_name(ks_format format);
 KS_API KS_MUST_CHECK ks_status ks_format_parse(ks_format *out, const char *name);
 
+/* A unit as people write it: "1ps", "80.955ps", "1/256ns"; suffixes s ms us ns ps fs. KS_ERR_ARGUMENT for anything else. */
+KS_API KS_MUST_CHECK ks_status ks_unit_parse(ks_unit *out, const char *text);
+
 typedef enum ks_time_kind {
     KS_TIME_TAGS,  /* ks_event.time is a time in `unit` */
     KS_TIME_SYNC,  /* T3: time counts sync periods of `unit`, fine is in `fine_unit` */

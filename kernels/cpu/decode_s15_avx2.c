@@ -1,3 +1,0 @@
-/* SPDX-License-Identifier: Apache-2.0 */
-#define KERNEL ks_decode_s15_avx2
-#include "kernels/cpu/decode_s15.inc"

@@ -1,3 +1,0 @@
-/* SPDX-License-Identifier: Apache-2.0 */
-#define KERNEL ks_decode_swabian_avx2
-#include "kernels/cpu/decode_swabian.inc"
