@@ -115,14 +115,14 @@ static ks_status receive_bases(ks_session *s, ks_block *b, ks_cursor *c) {
         return ks_fail(KS_ERR_PROTOCOL, "BASES: %u from %llu, expected %llu of %llu", count,
                        (unsigned long long)offset, (unsigned long long)b->based,
                        (unsigned long long)b->detections);
-    const uint8_t *basis = ks_get(c, (count + 7) / 8), *bit = ks_get(c, (count + 7) / 8);
+    uint32_t tested = ks_get_u32(c);
+    const uint8_t *basis = ks_get(c, (count + 7) / 8),
+                  *bit = tested <= count ? ks_get(c, (tested + 7) / 8) : NULL;
     KS_TRY(ks_cursor_end(c, "BASES"));
-    const uint8_t key_basis = s->config.link.key_basis ? 0xff : 0;
-    for (uint32_t i = 0; i < (count + 7) / 8; i++)
-        if (bit[i] & (uint8_t) ~(basis[i] ^ key_basis))
-            return ks_fail(KS_ERR_PROTOCOL, "BASES: bits of the key basis were sent");
+    if (!bit)
+        return ks_fail(KS_ERR_PROTOCOL, "BASES: %u bits of %u detections", tested, count);
     KS_TRY(ks_plane_append_bytes(&b->peer_basis, basis, count));
-    KS_TRY(ks_plane_append_bytes(&b->peer_bit, bit, count));
+    KS_TRY(ks_plane_append_bytes(&b->peer_bit, bit, tested));
     b->based += count;
     b->phase = KS_PHASE_BASES;
     return announce_when_complete(s, b);
@@ -142,19 +142,6 @@ static ks_status send_prepared(ks_session *s, ks_block *b) {
         for (unsigned p = 0; p < planes; p++)
             ks_put(&w, (const uint8_t *)b->intensity[p].words + at / 8, (n + 7) / 8);
         KS_TRY(ks_message_end(s, b, KS_MSG_PREPARED, &w));
-    }
-    return KS_OK;
-}
-
-static ks_status check_intensities(ks_session *s, const ks_block *b) {
-    const uint32_t have = s->config.link.source.intensities;
-    const uint64_t words = (b->detections + 63) / 64;
-    for (uint64_t i = 0; i < words; i++) {
-        uint64_t low = b->intensity[0].words[i], high = b->intensity[1].words[i];
-        if ((low & high) || (have < 3 && high) || (have < 2 && low))
-            return ks_fail(KS_ERR_FORMAT,
-                           "a state near detection %llu has an intensity that is not configured",
-                           (unsigned long long)(i * 64));
     }
     return KS_OK;
 }
@@ -203,11 +190,11 @@ static ks_status submit_syndromes(ks_session *s, ks_block *b) {
 
 static ks_status announce(ks_session *s, ks_block *b) {
     ks_block_stage(s, b, KS_STAGE_SIFT);
-    for (int p = 0; p < 2; p++)
-        KS_TRY(ks_plane_reserve(&b->intensity[p], b->detections + 64));
-    KS_TRY(check_intensities(s, b));
+    ks_status status = ks_block_sift(s, b);
+    if (status == KS_ERR_PROTOCOL) /* of a state: not the peer's fault */
+        return ks_fail(KS_ERR_FORMAT, "Alice's states: %s", ks_error_detail());
+    KS_TRY(status);
     KS_TRY(send_prepared(s, b));
-    KS_TRY(ks_block_sift(s, b));
     KS_TRY(send_counts(s, b));
     if (!ks_block_judge(s, b))
         return KS_OK;

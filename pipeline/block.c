@@ -54,10 +54,8 @@ void ks_block_stage(ks_session *s, ks_block *b, ks_stage stage) {
 
 /* All that holds key bits; the shell stays until the last job is done. */
 static void release(ks_block *b) {
-    ks_plane *planes[] = {
-        &b->basis,        &b->bit,   &b->peer_basis,   &b->peer_bit,         &b->intensity[0],
-        &b->intensity[1], &b->key,   &b->received_key, &b->key_intensity[0], &b->key_intensity[1],
-        &b->seed,         &b->secret};
+    ks_plane *planes[] = {&b->basis,        &b->bit, &b->peer_basis,   &b->peer_bit, &b->intensity[0],
+                          &b->intensity[1], &b->key, &b->received_key, &b->seed,     &b->secret};
     for (size_t i = 0; i < sizeof planes / sizeof *planes; i++)
         ks_plane_release(planes[i]);
     ks_secret_free(b->mother);
@@ -212,67 +210,51 @@ void ks_batch_submit(ks_session *s, ks_batch *batch) {
 
 /* ---- sifting */
 
-/* Bits of equal bases that lie in the key basis, or in the test basis. */
-static ks_status select_basis(const ks_session *s, const ks_block *b, uint64_t *key_mask,
-                              uint64_t *test_mask) {
-    const uint64_t flip = s->config.link.key_basis ? 0 : ~UINT64_C(0);
-    for (uint64_t w = 0; w < (b->detections + 63) / 64; w++) {
-        uint64_t own = b->basis.words[w], match = ~(own ^ b->peer_basis.words[w]), in_key = own ^ flip;
-        uint64_t left = b->detections - w * 64, valid = left < 64 ? (UINT64_C(1) << left) - 1 : ~UINT64_C(0);
-        key_mask[w] = match & in_key & valid;
-        test_mask[w] = match & ~in_key & valid;
+ks_sift_input ks_block_sift_input(const ks_session *s, const ks_block *b) {
+    return (ks_sift_input){.n = b->detections,
+                           .basis = b->basis.words,
+                           .bit = b->bit.words,
+                           .peer_basis = b->peer_basis.words,
+                           .intensity_low = b->intensity[0].words,
+                           .intensity_high = b->intensity[1].words,
+                           .key_basis = s->config.link.key_basis};
+}
+
+static ks_status take_counts(const ks_session *s, ks_block *b, const ks_sift_counts *counts) {
+    for (uint32_t i = 0; i < KS_SIFT_INTENSITIES; i++) {
+        if (i >= s->config.link.source.intensities) {
+            if (counts->key[i] || counts->test[i])
+                return ks_fail(KS_ERR_PROTOCOL, "block %u has states of intensity %u; %u are configured",
+                               b->number, i + 1, s->config.link.source.intensities);
+            continue;
+        }
+        b->counts.key[i] = counts->key[i];
+        b->counts.test[i] = counts->test[i];
+        b->report.test_bits += counts->test[i];
     }
     return KS_OK;
 }
 
-static void tally(const ks_block *b, const uint64_t *mask, uint64_t counts[KS_MAX_INTENSITIES]) {
-    uint64_t all[4];
-    ks_bits_tally(all, mask, b->intensity[0].words, b->intensity[1].words, b->detections);
-    memcpy(counts, all, sizeof(uint64_t) * KS_MAX_INTENSITIES);
-}
-
-static void compress(ks_plane *out, const ks_plane *in, const uint64_t *mask, uint64_t n, uint64_t kept) {
-    (void)ks_bits_compress(out->words, in->words, mask, n);
-    out->bits = kept;
-}
-
 ks_status ks_block_sift(ks_session *s, ks_block *b) {
-    ks_plane key_mask = {0}, test_mask = {0};
-    ks_status status = ks_plane_reserve(&key_mask, b->detections + 1);
-    if (status == KS_OK)
-        status = ks_plane_reserve(&test_mask, b->detections + 1);
-    if (status == KS_OK) {
-        status = select_basis(s, b, key_mask.words, test_mask.words);
-        tally(b, key_mask.words, b->counts.key);
-        tally(b, test_mask.words, b->counts.test);
-        b->report.sifted_bits = ks_bits_count(key_mask.words, b->detections);
-        b->report.test_bits = ks_bits_count(test_mask.words, b->detections);
+    ks_plane *planes[] = {&b->basis, &b->bit, &b->peer_basis, &b->intensity[0], &b->intensity[1], &b->key};
+    for (size_t i = 0; i < sizeof planes / sizeof *planes; i++)
+        KS_TRY(ks_plane_reserve(planes[i], b->detections + 64));
+    const ks_sift_input in = ks_block_sift_input(s, b);
+    ks_sift_counts counts;
+    size_t bits;
+    ks_sift_key(b->key.words, &bits, &counts, &in);
+    KS_TRY(take_counts(s, b, &counts));
+    b->key.bits = b->report.sifted_bits = bits;
+    KS_TRY(ks_reconciliation_layout(&b->reconciliation, bits, s->config.link.frame_log2));
+    KS_TRY(ks_plane_reserve(&b->key, b->reconciliation.padded_bits + 64));
+    if (s->config.role == KS_ALICE) {
+        uint64_t errors[KS_SIFT_INTENSITIES];
+        KS_TRY(ks_sift_test_errors(errors, &in, b->peer_bit.words, b->peer_bit.bits));
+        memcpy(b->counts.test_errors, errors, sizeof b->counts.test_errors);
     }
-    if (status == KS_OK)
-        status =
-            ks_reconciliation_layout(&b->reconciliation, b->report.sifted_bits, s->config.link.frame_log2);
-    ks_plane *out[3] = {&b->key, &b->key_intensity[0], &b->key_intensity[1]};
-    const ks_plane *in[3] = {&b->bit, &b->intensity[0], &b->intensity[1]};
-    for (int i = 0; i < 3 && status == KS_OK; i++) {
-        status = ks_plane_reserve(out[i], b->reconciliation.padded_bits + 64);
-        if (status == KS_OK)
-            compress(out[i], in[i], key_mask.words, b->detections, b->report.sifted_bits);
-    }
-    if (status == KS_OK && s->config.role == KS_ALICE) {
-        uint64_t *difference = key_mask.words; /* no longer needed */
-        for (uint64_t w = 0; w < (b->detections + 63) / 64; w++)
-            difference[w] = (b->bit.words[w] ^ b->peer_bit.words[w]) & test_mask.words[w];
-        tally(b, difference, b->counts.test_errors);
-    }
-    ks_plane_release(&key_mask);
-    ks_plane_release(&test_mask);
     ks_plane_release(&b->bit);
     ks_plane_release(&b->peer_bit);
-    ks_plane_release(&b->basis);
-    ks_plane_release(&b->peer_basis);
-    ks_plane_release(&b->intensity[0]);
-    ks_plane_release(&b->intensity[1]);
-    return status;
+    return KS_OK;
 }
 
 /* ---- length */

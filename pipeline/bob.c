@@ -44,28 +44,31 @@ static ks_status send_chunk(ks_session *s, ks_block *b, uint64_t frontier, int l
 }
 
 static ks_status send_bases(ks_session *s, ks_block *b) {
-    const uint64_t flip = s->config.link.key_basis ? ~UINT64_C(0) : 0;
     KS_TRY(ks_plane_reserve(&b->basis, b->detections + 64));
     KS_TRY(ks_plane_reserve(&b->bit, b->detections + 64));
-    for (uint64_t at = 0; at < b->detections; at += BITS_A_CHUNK) {
-        const uint64_t n = b->detections - at < BITS_A_CHUNK ? b->detections - at : BITS_A_CHUNK,
-                       bytes = (n + 7) / 8;
+    uint64_t *chosen = malloc(BITS_A_CHUNK / 8);
+    if (!chosen)
+        return ks_fail(KS_ERR_MEMORY, "no memory for bases");
+    ks_status status = KS_OK;
+    for (uint64_t at = 0; at < b->detections && status == KS_OK; at += BITS_A_CHUNK) {
+        const uint64_t n = b->detections - at < BITS_A_CHUNK ? b->detections - at : BITS_A_CHUNK;
+        const uint64_t *basis = b->basis.words + at / 64;
+        const size_t tested =
+            ks_sift_test_bits(chosen, basis, b->bit.words + at / 64, n, s->config.link.key_basis);
+        if (tested % 64) /* bits past the end are nobody's business */
+            chosen[tested / 64] &= (UINT64_C(1) << tested % 64) - 1;
         ks_writer w;
         ks_message_begin(&w);
         ks_put_u64(&w, at);
         ks_put_u32(&w, (uint32_t)n);
-        const uint64_t *basis = b->basis.words + at / 64, *bit = b->bit.words + at / 64;
-        ks_put(&w, basis, bytes);
-        /* Bits of the test basis only: those of the key basis are the key. */
-        for (uint64_t i = 0; i < bytes; i += 8) {
-            uint64_t word = bit[i / 8] & (basis[i / 8] ^ flip);
-            if (n - 8 * i < 64)
-                word &= (UINT64_C(1) << (n - 8 * i)) - 1;
-            ks_put(&w, &word, bytes - i < 8 ? bytes - i : 8);
-        }
-        KS_TRY(ks_message_end(s, b, KS_MSG_BASES, &w));
+        ks_put_u32(&w, (uint32_t)tested);
+        ks_put(&w, basis, (n + 7) / 8);
+        ks_put(&w, chosen, (tested + 7) / 8);
+        status = ks_message_end(s, b, KS_MSG_BASES, &w);
     }
-    return KS_OK;
+    ks_wipe(chosen, BITS_A_CHUNK / 8);
+    free(chosen);
+    return status;
 }
 
 /* Ends the collecting block when nothing more can come for it. */
@@ -242,9 +245,6 @@ static ks_status receive_counts(ks_session *s, ks_block *b, ks_cursor *c) {
         theirs.test_errors[i] = ks_get_u64(c);
     }
     KS_TRY(ks_cursor_end(c, "COUNTS"));
-    for (int p = 0; p < 2; p++)
-        KS_TRY(ks_plane_reserve(&b->intensity[p], b->detections + 64));
-    KS_TRY(ks_plane_reserve(&b->peer_basis, b->detections + 64));
     KS_TRY(ks_block_sift(s, b));
     for (int i = 0; i < KS_MAX_INTENSITIES; i++)
         if (theirs.key[i] != b->counts.key[i] || theirs.test[i] != b->counts.test[i] ||
@@ -460,17 +460,17 @@ static ks_status receive_verify(ks_session *s, ks_block *b, ks_cursor *c) {
     return KS_OK;
 }
 
-static uint64_t count_errors(ks_session *s, ks_block *b) {
-    const uint64_t n = b->report.sifted_bits, words = (n + 63) / 64;
-    const uint64_t total = ks_bits_xor_count(b->key.words, b->received_key.words, n);
-    if (s->config.link.source.intensities == 2) {
-        for (uint64_t i = 0; i < words; i++)
-            b->received_key.words[i] ^= b->key.words[i];
-        b->counts.key_errors[1] = ks_bits_and_count(b->received_key.words, b->key_intensity[0].words, n);
-    }
-    b->counts.key_errors[0] = total - b->counts.key_errors[1];
+static ks_status count_errors(ks_session *s, ks_block *b, uint64_t *total) {
+    const ks_sift_input in = ks_block_sift_input(s, b);
+    uint64_t errors[KS_SIFT_INTENSITIES];
+    KS_TRY(ks_sift_key_errors(errors, &in, b->received_key.words, b->key.words, b->report.sifted_bits));
+    *total = errors[0] + errors[1] + errors[2];
+    if (s->config.link.source.intensities == 2)
+        memcpy(b->counts.key_errors, errors, sizeof b->counts.key_errors);
+    else
+        b->counts.key_errors[0] = *total;
     ks_plane_release(&b->received_key);
-    return total;
+    return KS_OK;
 }
 
 static ks_status verify(ks_session *s, ks_block *b) {
@@ -479,7 +479,8 @@ static ks_status verify(ks_session *s, ks_block *b) {
                      "verification failed: residual errors after correction");
         return KS_OK;
     }
-    const uint64_t errors = count_errors(s, b);
+    uint64_t errors;
+    KS_TRY(count_errors(s, b, &errors));
     ks_writer w;
     ks_message_begin(&w);
     for (int i = 0; i < KS_MAX_INTENSITIES; i++)

@@ -9,6 +9,7 @@
 
 #include "pipeline/message.h"
 #include "pipeline/reconcile.h"
+#include "pipeline/sift.h"
 #include "pipeline/status.h"
 #include "pipeline/transcript.h"
 
@@ -72,11 +73,11 @@ struct ks_block {
     uint64_t based;      /* detections whose bases were announced by the peer */
     int complete;        /* the last chunk is there */
     ks_plane basis, bit; /* own */
-    ks_plane peer_basis, peer_bit, intensity[2];
+    ks_plane peer_basis, intensity[2];
+    ks_plane peer_bit; /* Alice: Bob's bits in the test basis, those alone, in order */
 
     ks_plane key;          /* sifted, then corrected; padded to whole frames */
     ks_plane received_key; /* Bob: as measured */
-    ks_plane key_intensity[2];
     ks_counts counts;
     uint64_t test_errors;
 
@@ -238,6 +239,7 @@ void ks_batch_submit(ks_session *s, ks_batch *batch);
 void ks_batch_free(ks_batch *batch);
 /* Both ends, once bases, intensities and counts are known: sifted key, sizes, whether to go on. */
 ks_status ks_block_sift(ks_session *s, ks_block *b);
+ks_sift_input ks_block_sift_input(const ks_session *s, const ks_block *b);
 /* Judges error counts; ends the block and returns 0 when it is over. */
 int ks_block_judge(ks_session *s, ks_block *b);
 /* Both ends: verification has passed with so many errors corrected. 0: the block has ended over the QBER
