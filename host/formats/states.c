@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <keystill/secret.h>
 
 #include "host/formats/states_object.h"
@@ -30,6 +31,8 @@ void ks_states_destroy(ks_states *states) {
         return;
     free(states->pattern);
     ks_secret_free(states->ring);
+    if (states->mapping)
+        munmap(states->mapping, states->mapping_bytes);
     ks_wipe(states, sizeof *states);
     free(states);
 }

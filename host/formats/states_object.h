@@ -17,6 +17,8 @@ struct ks_states {
     ks_seeded_states generator;
     const uint8_t *packed; /* byte (slot - first) / 2 lies at packed[byte & mask] */
     uint64_t mask;
+    void *mapping; /* a file's, or NULL */
+    size_t mapping_bytes;
     /* streams */
     int is_stream, ended;
     uint8_t head[KS_STATES_HEADER_MAX];

@@ -5,6 +5,12 @@
 #include "host/simulator/model.h"
 #include "pipeline/status.h"
 
+/* Share of noise and afterpulses that falls into Bob's software gate, of which photons are taken not to miss any. */
+static double accepted_noise(const ks_sim_config *config) {
+    double open = config->gate_ps > 0 ? config->gate_ps : 1e12 / config->clock_hz;
+    return config->accept_gate_ps > 0 ? fmin(config->accept_gate_ps / open, 1) : 1;
+}
+
 /* Chance of a detection and of a wrong bit in a slot where both chose `basis`. */
 static void slot_chances(const ks_sim_config *config, unsigned state, unsigned basis, double transmittance,
                          double *gain, double *wrong) {
@@ -12,6 +18,7 @@ static void slot_chances(const ks_sim_config *config, unsigned state, unsigned b
     for (unsigned bit = 0; bit < 2; bit++) {
         int d = config->passive ? (int)(2 * basis + bit) : (int)bit;
         double noise = (ks_sim_dark_rate(config, d) + ks_sim_background_rate(config, d)) / config->clock_hz;
+        noise *= accepted_noise(config);
         none[bit] = exp(-ks_sim_mean_count(config, state, basis, d, transmittance) - noise);
     }
     double right = 1 - none[state & 1], other = 1 - none[~state & 1];
@@ -19,14 +26,14 @@ static void slot_chances(const ks_sim_config *config, unsigned state, unsigned b
     *wrong = other * (1 - right) + 0.5 * other * right;
 }
 
-/* Afterpulses a click, those outside gates and dead time excluded; a wrong bit in half of the cases. */
+/* Afterpulses a click, those outside the gates and in dead time excluded; a wrong bit in half of the cases. */
 static double afterpulses(const ks_sim_config *config) {
     const ks_sim_detector *d = &config->detector[0];
     double sum = 0;
     for (int i = 0; i < 2; i++)
         if (d->afterpulse[i] > 0)
             sum += d->afterpulse[i] * exp(-d->dead_ps / d->afterpulse_tau_ps[i]);
-    return sum * ks_sim_open(config);
+    return sum * ks_sim_open(config) * accepted_noise(config);
 }
 
 static void expect_basis(ks_sim_expectation *out, const ks_sim_config *config, unsigned basis,

@@ -121,7 +121,7 @@ KS_MUST_CHECK ks_status ks_simulator_run(ks_simulator *simulator, ks_event *even
                                          size_t capacity, size_t *count);
 void ks_simulator_get_stats(const ks_simulator *simulator, ks_sim_stats *stats);
 
-/* What to expect, without dead time: [basis][intensity], both having chosen that basis. */
+/* What to expect without dead time, in Bob's accept gate: [basis][intensity], both having chosen that basis. */
 typedef struct ks_sim_expectation {
     double gain[2][KS_MAX_INTENSITIES];  /* chance of a detection, given that both chose the basis */
     double error[2][KS_MAX_INTENSITIES]; /* chance that it is wrong; double clicks count half */
@@ -133,16 +133,5 @@ KS_MUST_CHECK ks_status ks_sim_expect(ks_sim_expectation *out, const ks_sim_conf
 
 /* The front end that reads this link's events; `random` is the caller's affair. */
 void ks_sim_frontend_config(ks_frontend_config *out, const ks_sim_config *config);
-
-typedef struct ks_sim_preset {
-    const char *name;
-    const char *title;
-    const char *provenance; /* a line a group of fields: source, or "assumed" */
-    void (*apply)(ks_sim_config *config);
-} ks_sim_preset;
-/* Presets in order; NULL past the last. */
-const ks_sim_preset *ks_sim_preset_at(size_t index);
-/* Defaults and then the preset. KS_ERR_ARGUMENT for an unknown name. */
-KS_MUST_CHECK ks_status ks_sim_preset_load(ks_sim_config *config, const char *name);
 
 #endif

@@ -35,6 +35,8 @@ typedef struct ks_states_header {
 /* Any of the three formats, told apart by magic. Packed states are borrowed for the life of the object, the
  * others copied. */
 KS_API KS_MUST_CHECK ks_status ks_states_open(ks_states **out, const uint8_t *bytes, size_t size);
+/* The same from a file, which stays mapped for the life of the object. KS_ERR_IO when it cannot be read. */
+KS_API KS_MUST_CHECK ks_status ks_states_open_file(ks_states **out, const char *path);
 /* A whole QST1 image, borrowed for the life of the object (an mmap, say). */
 KS_API KS_MUST_CHECK ks_status ks_states_from_memory(ks_states **out, const uint8_t *bytes, size_t size);
 /* One period of `slots` states, one a byte, repeated for ever from the header's first slot; copied. */

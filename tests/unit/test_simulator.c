@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/simulator/presets.h"
 #include "host/simulator/sampler.h"
 #include "host/simulator/simulator.h"
 
@@ -161,8 +162,7 @@ Test(simulator, a_passive_receiver_splits_the_light_over_four_detectors) {
     forget(&r);
 }
 
-static unsigned basis_of(const ks_event *event)
-{
+static unsigned basis_of(const ks_event *event) {
     return (unsigned)(__builtin_ctz(event->lanes) - 1) / 2;
 }
 
@@ -626,4 +626,45 @@ Test(sampler, variates_have_the_moments_of_their_distributions) {
     NEAR(exponential[2], 2.0 * N, sqrt(20.0 * N));
     NEAR(normal_far, N * erfc(3.7 / sqrt(2)), sqrt(N * erfc(3.7 / sqrt(2))));
     NEAR(exponential_far, N * exp(-7.8), sqrt(N * exp(-7.8)));
+}
+
+Test(presets, each_is_a_link_that_runs_with_known_provenance) {
+    static const char *const expected[] = {"metro-10km", "metro-50km",       "kiwi-80M-apd", "padova-50M",
+                                           "rusca-ref",  "unige-2.5G-snspd", "ustc-625M",    "geneva-2.5G",
+                                           "sat-100M",   "toshiba-1G-sdapd", "gys"};
+    size_t presets = 0;
+    for (ks_sim_preset p; (p = ks_sim_preset_at(presets)).name; presets++) {
+        ks_sim_config config;
+        cr_assert_eq(ks_sim_preset_load(&config, p.name), KS_OK, "%s", ks_error_detail());
+        for (size_t i = 0; i < p.count; i++) {
+            const ks_sim_field *field = ks_sim_field_find(p.values[i].field);
+            cr_assert_eq(ks_sim_field_get(&config, field), p.values[i].value, "%s %s", p.name, field->name);
+            cr_assert_gt(strlen(p.values[i].provenance), 4);
+        }
+        config.slots = (uint64_t)(config.clock_hz / 200);
+        recording r = record(&config);
+        cr_assert_gt(r.stats.origin[KS_SIM_MARKER], 0, "%s", p.name);
+        ks_sim_expectation e;
+        cr_assert_eq(ks_sim_expect(&e, &config), KS_OK);
+        cr_assert(e.qber[0] > 0.001 && e.qber[0] < 0.08, "%s: %g", p.name, e.qber[0]);
+        forget(&r);
+    }
+    cr_assert_eq(presets, sizeof expected / sizeof *expected);
+    for (size_t i = 0; i < presets; i++) {
+        ks_sim_config config;
+        cr_assert_eq(ks_sim_preset_load(&config, expected[i]), KS_OK, "%s", expected[i]);
+    }
+    ks_sim_config config;
+    cr_assert_eq(ks_sim_preset_load(&config, "no-such"), KS_ERR_ARGUMENT);
+}
+
+Test(presets, fields_refuse_what_they_cannot_hold) {
+    ks_sim_config config;
+    ks_sim_defaults(&config);
+    cr_assert_eq(ks_sim_field_set(&config, ks_sim_field_find("marker-slots"), 1.5), KS_ERR_ARGUMENT);
+    cr_assert_eq(ks_sim_field_set(&config, ks_sim_field_find("marker-slots"), -1), KS_ERR_ARGUMENT);
+    cr_assert_eq(ks_sim_field_set(&config, ks_sim_field_find("passive"), 2), KS_ERR_ARGUMENT);
+    cr_assert_null(ks_sim_field_find("no-such"));
+    cr_assert_eq(ks_sim_field_set(&config, ks_sim_field_find("efficiency"), 0.25), KS_OK);
+    cr_assert_eq(config.detector[3].efficiency, 0.25);
 }
