@@ -117,32 +117,38 @@ static ks_status flush_tags(ks_frontend *f, const ks_clock_line *line) {
     return KS_OK;
 }
 
-/* Times that count slots or sync periods need no clock: a tick is a slot, or 2^-12 slot. */
-static ks_status flush_counted(ks_frontend *f) {
+/* T3: the sync number counts slots already; a kernel's tick is 2^-12 slot. Takes events from the front of n;
+ * returns how many. */
+static ks_status gate_syncs(ks_frontend *f, const ks_event *events, size_t n, size_t *taken) {
     enum { FINE_BITS = 12 };
     ks_gating *g = &f->gating;
     ks_event chunk[KS_GATING_CHUNK];
-    int sync = f->config.kind == KS_TIME_SYNC;
-    uint64_t per_period = sync ? f->config.marker_slots : 1;
+    uint64_t per_period = f->config.marker_slots, start = (uint64_t)events[0].time, slots = 0;
+    size_t i = 0;
+    for (; i < n && i < KS_GATING_CHUNK; i++) {
+        uint64_t later = ((uint64_t)events[i].time - start) * per_period;
+        if (later >= KS_GATING_SPAN / 2)
+            break;
+        slots = later;
+        uint64_t tick = (slots << FINE_BITS) + (events[i].fine * f->fine_rate >> 16);
+        chunk[i] = (ks_event){.time = (int64_t)tick, .lanes = events[i].lanes};
+    }
+    g->gate.origin = 0;
+    g->gate.rate = UINT32_C(1) << 31;
+    g->gate.shift = FINE_BITS;
+    g->gate.phase = ((uint64_t)KS_GATING_MARGIN << 32) + (UINT64_C(1) << 31);
+    g->gate.base = start * per_period - KS_GATING_MARGIN + KS_GATING_BIAS;
+    *taken = i;
+    return ks_gating_events(g, chunk, i, (int64_t)(slots << FINE_BITS));
+}
+
+static ks_status flush_counted(ks_frontend *f) {
     for (size_t i = 0; i < f->held_count;) {
-        int64_t first = f->held[i].time, last = first;
-        size_t n = 0;
-        for (; i + n < f->held_count && n < KS_GATING_CHUNK; n++) {
-            const ks_event *e = &f->held[i + n];
-            if ((uint64_t)(e->time - first) * per_period >= KS_GATING_SPAN / 2)
-                break;
-            last = (int64_t)((uint64_t)(e->time - first) * per_period);
-            uint64_t tick = (uint64_t)last;
-            if (sync)
-                tick = (tick << FINE_BITS) + (e->fine * f->fine_rate >> 16);
-            chunk[n] = (ks_event){.time = (int64_t)tick, .lanes = e->lanes};
-        }
-        g->gate.origin = 0;
-        g->gate.rate = UINT32_C(1) << 31;
-        g->gate.shift = sync ? FINE_BITS : 0;
-        g->gate.phase = ((uint64_t)KS_GATING_MARGIN << 32) + (UINT64_C(1) << 31);
-        g->gate.base = (uint64_t)first * per_period - KS_GATING_MARGIN + KS_GATING_BIAS;
-        KS_TRY(ks_gating_events(g, chunk, n, sync ? last << FINE_BITS : last));
+        size_t left = f->held_count - i, n = left < KS_GATING_CHUNK ? left : KS_GATING_CHUNK;
+        if (f->config.kind == KS_TIME_SYNC)
+            KS_TRY(gate_syncs(f, f->held + i, n, &n));
+        else
+            KS_TRY(ks_gating_slots(&f->gating, f->held + i, n));
         i += n;
     }
     f->held_count = 0;
@@ -217,9 +223,9 @@ static ks_status advance_to(ks_frontend *f, const ks_clock_line *line, int64_t t
     return ks_gating_settle_below(&f->gating, slot_at_tick(line, time) - behind);
 }
 
-static ks_status on_marker(ks_frontend *f, int64_t time, unsigned lane) {
+static ks_status on_marker(ks_frontend *f, int64_t time) {
     ks_clock_line line;
-    switch (ks_align_marker(&f->align, ks_clock_from_ticks(time) - f->marker_delay[lane], &line)) {
+    switch (ks_align_marker(&f->align, ks_clock_from_ticks(time) - f->marker_delay, &line)) {
     case KS_ALIGN_FIRST:
         drop_before_slot_zero(f, &line);
         trust(f);
@@ -318,8 +324,8 @@ static ks_status take_special(ks_frontend *f, const ks_event *event) {
     }
     f->last_time = event->time;
     KS_TRY(pass_deadlines(f, event->time));
-    for (uint32_t left = event->lanes & f->filter.special; left; left &= left - 1)
-        KS_TRY(on_marker(f, event->time, (unsigned)__builtin_ctz(left)));
+    if (event->lanes & f->filter.special)
+        KS_TRY(on_marker(f, event->time));
     for (uint32_t left = event->lanes & f->filter.detectors; left; left &= left - 1) {
         size_t taken;
         ks_event one = {.time = event->time, .lanes = left & -left, .fine = event->fine};

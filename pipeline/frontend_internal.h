@@ -11,7 +11,7 @@ struct ks_frontend {
     ks_frontend_config config;
     ks_align align; /* of tags */
     ks_gating gating;
-    ks_event_filter filter; /* special: marker lanes */
+    ks_event_filter filter; /* special: the lane that the clock follows */
     ks_event *held;         /* plain events, in time order, that wait for their clock line */
     size_t held_count, hold;
 
@@ -20,7 +20,7 @@ struct ks_frontend {
     int64_t chunk_ticks;   /* longest span of a kernel call */
     uint64_t fine_rate;    /* T3: 2^-12 slots a fine unit, 16 bits after the point */
     int64_t last_number;   /* T3 and slots: largest time that can be numbered */
-    ks_clock_time marker_delay[KS_LANES];
+    ks_clock_time marker_delay;
 
     int64_t last_time;         /* of the events taken */
     int trusted, was_locked;   /* tags: slots are numbered now; were ever */

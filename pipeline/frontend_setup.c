@@ -8,7 +8,7 @@
 #include "pipeline/frontend_internal.h"
 #include "pipeline/status.h"
 
-enum { HOLD_DEFAULT = 32768, LANES_OF_MARKERS = 1 };
+enum { HOLD_DEFAULT = 32768 };
 
 /* Oscillators: free-running quartz against Alice's marker; a tagger on a distributed clock for PPS.
  * docs/alignment.md. */
@@ -44,7 +44,7 @@ static ks_status check_rates(const ks_frontend_config *c) {
 }
 
 static ks_status check_lanes(const ks_frontend_config *c) {
-    int markers = 0, detectors = 0;
+    int markers = 0, pps = 0, detectors = 0;
     for (int i = 0; i < KS_LANES; i++) {
         const ks_lane *lane = &c->lanes[i];
         if (lane->role > KS_LANE_PPS)
@@ -54,28 +54,38 @@ static ks_status check_lanes(const ks_frontend_config *c) {
         if (fabs(slots_of_ps(c, (double)lane->delay_ps)) > 32767)
             return ks_fail(KS_ERR_ARGUMENT, "front end: lane %d: delay of more than 32767 slots", i);
         detectors += lane->role == KS_LANE_DETECTOR;
-        markers += lane->role == KS_LANE_MARKER || lane->role == KS_LANE_PPS;
+        markers += lane->role == KS_LANE_MARKER;
+        pps += lane->role == KS_LANE_PPS;
     }
     if (!detectors)
         return bad("no lane is a detector");
-    if (markers != (c->kind == KS_TIME_TAGS ? LANES_OF_MARKERS : 0))
-        return bad("time tags need exactly one lane of markers or PPS, other kinds none");
+    if (c->kind == KS_TIME_TAGS && (markers > 1 || pps > 1 || markers + pps == 0))
+        return bad("time tags need one lane of markers or one of PPS");
     return KS_OK;
 }
 
-/* Slots between two pulses of the marker lane; 0 when the configuration does not give them. */
-static uint64_t marker_slots(const ks_frontend_config *c) {
+/* The lane that the clock follows: markers if there are any, else PPS. */
+static int clock_lane(const ks_frontend_config *c) {
+    int lane = -1;
     for (int i = 0; i < KS_LANES; i++)
-        if (c->lanes[i].role == KS_LANE_PPS)
-            return fabs(c->clock_hz - round(c->clock_hz)) < 1e-6 ? (uint64_t)llround(c->clock_hz) : 0;
-    return c->marker_slots;
+        if (c->lanes[i].role == KS_LANE_MARKER || (c->lanes[i].role == KS_LANE_PPS && lane < 0))
+            lane = i;
+    return lane;
+}
+
+/* Slots between two pulses of a PPS; 0 when that is no whole number. */
+static uint64_t slots_a_second(const ks_frontend_config *c) {
+    return fabs(c->clock_hz - round(c->clock_hz)) < 1e-6 ? (uint64_t)llround(c->clock_hz) : 0;
 }
 
 static ks_status set_up_tags(ks_frontend *f) {
     ks_frontend_config *c = &f->config;
     if (c->unit.numerator == 0 || c->unit.denominator == 0)
         return bad("unit must be positive");
-    c->marker_slots = marker_slots(c);
+    int lane = clock_lane(c);
+    int pps = c->lanes[lane].role == KS_LANE_PPS;
+    if (pps)
+        c->marker_slots = slots_a_second(c);
     if (c->marker_slots == 0 || c->marker_slots > UINT64_C(1) << 40)
         return bad("marker_slots must lie within 1 and 2^40, and with PPS clock_hz must be a whole number");
     double tick = seconds_of(c->unit);
@@ -85,13 +95,10 @@ static ks_status set_up_tags(ks_frontend *f) {
         return bad("the unit of time is longer than a slot");
     if (!(period < 1.7e13 && period >= f->slot_ticks + 8))
         return bad("markers must be more than one slot and 8 ticks, and less than 1.7e13 ticks apart");
-    int pps = 0;
-    for (int i = 0; i < KS_LANES; i++) {
-        pps |= c->lanes[i].role == KS_LANE_PPS;
-        double ticks = (double)c->lanes[i].delay_ps * 1e-12 / tick;
-        f->marker_delay[i] = (ks_clock_time)(ticks * 4294967296.0);
+    f->filter.special = UINT32_C(1) << lane;
+    f->marker_delay = (ks_clock_time)((double)c->lanes[lane].delay_ps * 1e-12 / tick * 4294967296.0);
+    for (int i = 0; i < KS_LANES; i++)
         f->earliest_slots = fmax(f->earliest_slots, -slots_of_ps(c, (double)c->lanes[i].delay_ps));
-    }
     f->chunk_ticks = (int64_t)fmin(2147483000.0, 0.98 * KS_GATING_SPAN * f->slot_ticks);
     ks_align_init(&f->align, &(ks_align_config){.period = period,
                                                 .tick_seconds = tick,
@@ -130,9 +137,6 @@ static ks_status set_up(ks_frontend *f, const ks_frontend_config *config, const 
     KS_TRY(config->kind == KS_TIME_TAGS ? set_up_tags(f) : set_up_counted(f));
     KS_TRY(ks_gating_init(&f->gating, &f->config, random, f->hold));
     f->filter.detectors = f->gating.gate.detectors;
-    for (unsigned i = 0; i < KS_LANES; i++)
-        if (config->lanes[i].role == KS_LANE_MARKER || config->lanes[i].role == KS_LANE_PPS)
-            f->filter.special |= UINT32_C(1) << i;
     f->held = malloc(f->hold * sizeof *f->held);
     return f->held ? KS_OK : ks_fail(KS_ERR_MEMORY, "front end: no memory to hold %zu events", f->hold);
 }

@@ -103,11 +103,12 @@ static ks_status draw_outcome(ks_gating *g, unsigned outcomes, unsigned *result)
 
 /* Clicks [0, n) share a slot; `live`: no dead time reaches into it. */
 static ks_status settle_group(ks_gating *g, const ks_click *clicks, size_t n, int live, int *accepted) {
-    unsigned outcomes = 0, result = 0;
+    unsigned outcomes = 0, result = 0, drawn_before = 0;
     size_t inside = 0;
     for (size_t i = 0; i < n; i++)
         if (!(clicks[i] & KS_CLICK_OUTSIDE)) {
             outcomes |= 1u << (clicks[i] & KS_CLICK_OUTCOME);
+            drawn_before |= (unsigned)clicks[i] & KS_DETECTION_DOUBLE;
             inside++;
         }
     g->outside_gate += n - inside;
@@ -121,7 +122,8 @@ static ks_status settle_group(ks_gating *g, const ks_click *clicks, size_t n, in
     }
     KS_TRY(draw_outcome(g, outcomes, &result));
     g->merged += inside - 1;
-    g->ready[g->ready_end++] = (slot_of(clicks[0]) - KS_GATING_BIAS) << KS_DETECTION_SLOT_SHIFT | result;
+    g->ready[g->ready_end++] =
+        (slot_of(clicks[0]) - KS_GATING_BIAS) << KS_DETECTION_SLOT_SHIFT | result | drawn_before;
     return KS_OK;
 }
 
@@ -146,7 +148,7 @@ static size_t settle_singles(ks_gating *g, const ks_click *clicks, size_t n) {
             break;
         uint64_t outside = click / KS_CLICK_OUTSIDE & 1;
         uint64_t live = (slot > blocked) & ~outside;
-        out[accepted] = (slot - KS_GATING_BIAS) << KS_DETECTION_SLOT_SHIFT | (click & KS_CLICK_OUTCOME);
+        out[accepted] = (slot - KS_GATING_BIAS) << KS_DETECTION_SLOT_SHIFT | (click & KS_GATING_RESULT);
         accepted += live;
         outside_gate += outside;
         uint64_t until = slot + dead;
@@ -231,20 +233,46 @@ static uint64_t slot_at(const ks_gating *g, int64_t time) {
     return (position >> 32) + g->gate.base;
 }
 
+/* Only when a flood of events shares a few slots: their clicks are settled without waiting for the rest. */
+static ks_status make_room(ks_gating *g, size_t n) {
+    if (g->pending_count + n <= g->pending_capacity)
+        return KS_OK;
+    KS_TRY(ks_gating_settle_below(g, slot_of(g->pending[g->pending_count - 1]) + 1));
+    g->floor = g->horizon;
+    return KS_OK;
+}
+
+/* Takes the `n` clicks that stand behind the pending ones, with their bins. */
+static ks_status take_clicks(ks_gating *g, size_t n, uint64_t horizon) {
+    size_t before = g->pending_count;
+    for (size_t i = 0; i < n; i++)
+        g->histogram[g->bins[i]]++;
+    g->clicks += n;
+    g->pending_count += n;
+    insert_in_order(g->pending, before, g->pending_count);
+    drop_late(g);
+    return ks_gating_settle_below(g, horizon);
+}
+
 ks_status ks_gating_events(ks_gating *gating, const ks_event *events, size_t n, int64_t horizon_time) {
-    /* Only when a flood of events shares a few slots: their clicks are settled without waiting for the rest.
-     */
-    if (gating->pending_count + n > gating->pending_capacity) {
-        KS_TRY(ks_gating_settle_below(gating, slot_of(gating->pending[gating->pending_count - 1]) + 1));
-        gating->floor = gating->horizon;
+    KS_TRY(make_room(gating, n));
+    size_t clicks = ks_kernels_get()->gate(gating->pending + gating->pending_count, gating->bins, events, n,
+                                           &gating->gate);
+    return take_clicks(gating, clicks, slot_at(gating, horizon_time));
+}
+
+ks_status ks_gating_slots(ks_gating *gating, const ks_event *events, size_t n) {
+    KS_TRY(make_room(gating, n));
+    ks_click *out = gating->pending + gating->pending_count;
+    size_t clicks = 0;
+    for (size_t i = 0; i < n; i++) {
+        uint32_t lanes = events[i].lanes & gating->gate.detectors;
+        unsigned lane = lanes ? (unsigned)__builtin_ctz(lanes) : 0;
+        out[clicks] = ((uint64_t)events[i].time + KS_GATING_BIAS) << KS_DETECTION_SLOT_SHIFT |
+                      (events[i].fine & KS_DETECTION_DOUBLE) | gating->gate.code[lane];
+        gating->bins[clicks] = (uint16_t)(lane * KS_GATE_BINS + KS_GATE_BINS / 2);
+        clicks += lanes != 0;
     }
-    size_t before = gating->pending_count;
-    size_t clicks = ks_kernels_get()->gate(gating->pending + before, gating->bins, events, n, &gating->gate);
-    for (size_t i = 0; i < clicks; i++)
-        gating->histogram[gating->bins[i]]++;
-    gating->clicks += clicks;
-    gating->pending_count += clicks;
-    insert_in_order(gating->pending, before, gating->pending_count);
-    drop_late(gating);
-    return ks_gating_settle_below(gating, slot_at(gating, horizon_time));
+    uint64_t last = n ? (uint64_t)events[n - 1].time + KS_GATING_BIAS : 0;
+    return take_clicks(gating, clicks, last);
 }

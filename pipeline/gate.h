@@ -17,7 +17,8 @@ enum {
     KS_GATING_MARGIN = 1 << 16, /* slots of `phase` before a chunk: delays are below half of it */
     KS_GATING_SPAN =
         1 << 19, /* slots a kernel call may span: the rate's 32 bits are good for 2^-13 slot over them */
-    KS_GATING_BIAS = 1 << 18
+    KS_GATING_BIAS = 1 << 18,
+    KS_GATING_RESULT = KS_CLICK_OUTCOME | KS_DETECTION_DOUBLE /* a slot source may say that a bit was drawn */
 };
 
 typedef struct ks_gating {
@@ -52,6 +53,8 @@ void ks_gating_new_line(ks_gating *gating);
  * before `horizon_time` on the same clock. Fails only when randomness fails. */
 KS_MUST_CHECK ks_status ks_gating_events(ks_gating *gating, const ks_event *events, size_t n,
                                          int64_t horizon_time);
+/* The same for events whose time is a slot and whose `fine` is the low byte of a ks_detection. */
+KS_MUST_CHECK ks_status ks_gating_slots(ks_gating *gating, const ks_event *events, size_t n);
 /* No click before slot `slot` (biased) will follow. */
 KS_MUST_CHECK ks_status ks_gating_settle_below(ks_gating *gating, uint64_t slot);
 /* No click will follow. */
