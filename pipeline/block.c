@@ -145,9 +145,14 @@ void ks_block_end(ks_session *s, ks_block *b, ks_outcome outcome, ks_status stat
         r->secret_bits = r->pool_bits = r->keys = 0;
     count_totals(s, r);
     forget_block(s, b);
-    ks_node *node = ks_session_queue(s, KS_ACTION_REPORT);
-    if (node)
-        node->report = *r;
+    ks_block_report *copy = malloc(sizeof *copy);
+    ks_node *node = copy ? ks_session_queue(s, KS_ACTION_REPORT) : NULL;
+    if (node) {
+        *copy = *r;
+        node->report = copy;
+    } else {
+        free(copy);
+    }
     if (!b->jobs)
         release(b);
     if (outcome == KS_OUTCOME_KEY)

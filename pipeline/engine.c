@@ -12,7 +12,13 @@
 
 #include "pipeline/status.h"
 
-enum { DEFAULT_QUEUE = 64 << 20, FIFO_DETECTIONS = 1 << 18, IDLE_MS = 20, STATES_RETRY_MS = 2 };
+enum {
+    DEFAULT_QUEUE = 64 << 20,    /* bytes */
+    FIFO_DETECTIONS = 1 << 18,
+    HELD_BYTES = 1 << 16,        /* first room for keys that wait */
+    IDLE_MS = 20,
+    STATES_RETRY_MS = 2,
+};
 
 typedef struct packet {
     struct packet *next;
@@ -32,15 +38,15 @@ typedef struct request {
     uint64_t *slots;
 } request;
 
-/* A key that waits for its block's confirmation, or for room in the ring. */
-typedef struct held_key {
-    struct held_key *next;
-    ks_key_id id;
+/* Keys of one block that wait for its confirmation, or for room in the ring: entries of identifier and key.
+ */
+typedef struct held_block {
+    struct held_block *next;
     uint32_t epoch, block;
     int confirmed;
-    size_t bytes;
-    uint8_t *key;
-} held_key;
+    size_t key_bytes, bytes, at, capacity; /* of data: end, next entry, size */
+    uint8_t *data;                         /* secret */
+} held_block;
 
 typedef enum link_change { LINK_SAME, LINK_UP, LINK_DOWN } link_change;
 
@@ -68,7 +74,7 @@ struct ks_engine {
     request *requests, **requests_tail;
     ks_job **jobs;
     size_t job_count, job_capacity;
-    held_key *keys, **keys_tail;
+    held_block *held;
     int holding, store_wanted, over;
 };
 
@@ -133,60 +139,88 @@ static void queue_clear(queue *q) {
 
 /* ---- keys */
 
-static void free_key(held_key *k) {
-    ks_secret_free(k->key);
-    free(k);
+static void remove_held(held_block **at) {
+    held_block *h = *at;
+    *at = h->next;
+    ks_secret_free(h->data);
+    free(h);
 }
 
-/* The ring takes keys in order; what does not fit waits here, and no further block is begun. */
-static void place_keys(ks_engine *e) {
-    for (held_key **at = &e->keys; *at;) {
-        held_key *k = *at;
-        if (e->config.ring) {
-            if (ks_ring_append(e->config.ring, &k->id, k->epoch, k->block, k->key) != KS_OK)
-                break;
-            if (k->confirmed)
-                ks_ring_confirm(e->config.ring, k->epoch, k->block);
-        } else {
-            if (!k->confirmed) {
-                at = &k->next;
-                continue;
-            }
-            e->config.on_key(e->config.context, &k->id, k->key, k->bytes);
-        }
-        *at = k->next;
-        if (e->keys_tail == &k->next)
-            e->keys_tail = at;
-        free_key(k);
+static ks_status grow_held(held_block *h, size_t more) {
+    if (h->bytes + more <= h->capacity)
+        return KS_OK;
+    const size_t capacity = h->capacity ? 2 * h->capacity : HELD_BYTES;
+    uint8_t *data = NULL;
+    KS_TRY(ks_secret_alloc((void **)&data, capacity, KS_SECRET_STRICT));
+    if (h->data)
+        memcpy(data, h->data, h->bytes);
+    ks_secret_free(h->data);
+    h->data = data;
+    h->capacity = capacity;
+    return KS_OK;
+}
+
+static ks_status hold_key(ks_engine *e, const ks_action *a) {
+    held_block **at = &e->held;
+    while (*at && !((*at)->epoch == a->epoch && (*at)->block == a->block))
+        at = &(*at)->next;
+    held_block *h = *at;
+    if (!h) {
+        h = *at = calloc(1, sizeof *h);
+        if (!h)
+            return ks_fail(KS_ERR_MEMORY, "no memory for keys");
+        h->epoch = a->epoch;
+        h->block = a->block;
+        h->key_bytes = a->bytes;
     }
-    const int full = e->config.ring && (e->keys || ks_ring_free_slots(e->config.ring) == 0);
+    KS_TRY(grow_held(h, sizeof a->id + a->bytes));
+    memcpy(h->data + h->bytes, &a->id, sizeof a->id);
+    memcpy(h->data + h->bytes + sizeof a->id, a->data, a->bytes);
+    h->bytes += sizeof a->id + a->bytes;
+    return KS_OK;
+}
+
+/* 1 when all keys of the block have found their place. */
+static int place_block(ks_engine *e, held_block *h) {
+    for (; h->at < h->bytes; h->at += sizeof(ks_key_id) + h->key_bytes) {
+        ks_key_id id;
+        memcpy(&id, h->data + h->at, sizeof id);
+        const uint8_t *key = h->data + h->at + sizeof id;
+        if (!e->config.ring)
+            e->config.on_key(e->config.context, &id, key, h->key_bytes);
+        else if (ks_ring_append(e->config.ring, &id, h->epoch, h->block, key) != KS_OK)
+            break;
+    }
+    if (e->config.ring && h->confirmed)
+        ks_ring_confirm(e->config.ring, h->epoch, h->block);
+    return h->at == h->bytes;
+}
+
+/* The ring takes keys in order; what does not fit waits here, and no further block is begun. Without a ring,
+ * confirmed keys go to the callback. */
+static void place_keys(ks_engine *e) {
+    for (held_block **at = &e->held; *at;) {
+        const int ready = e->config.ring || (*at)->confirmed;
+        if (ready && place_block(e, *at)) {
+            remove_held(at);
+            continue;
+        }
+        if (e->config.ring)
+            break;
+        at = &(*at)->next;
+    }
+    if (!e->config.ring)
+        return;
+    ks_ring_heartbeat(e->config.ring, e->config.now(e->config.context));
+    const int full = e->held || ks_ring_free_slots(e->config.ring) == 0;
     if (full != e->holding) {
         e->holding = full;
         ks_session_hold(e->session, full);
     }
 }
 
-static ks_status hold_key(ks_engine *e, const ks_action *a) {
-    held_key *k = calloc(1, sizeof *k);
-    if (!k)
-        return ks_fail(KS_ERR_MEMORY, "no memory for a key");
-    ks_status status = ks_secret_alloc((void **)&k->key, a->bytes, KS_SECRET_STRICT);
-    if (status != KS_OK) {
-        free(k);
-        return status;
-    }
-    memcpy(k->key, a->data, a->bytes);
-    k->id = a->id;
-    k->epoch = a->epoch;
-    k->block = a->block;
-    k->bytes = a->bytes;
-    *e->keys_tail = k;
-    e->keys_tail = &k->next;
-    return KS_OK;
-}
-
 static ks_status take_key(ks_engine *e, const ks_action *a) {
-    if (e->config.ring && !e->keys &&
+    if (e->config.ring && !e->held &&
         ks_ring_append(e->config.ring, &a->id, a->epoch, a->block, a->data) == KS_OK)
         return KS_OK;
     return hold_key(e, a);
@@ -194,20 +228,13 @@ static ks_status take_key(ks_engine *e, const ks_action *a) {
 
 static void settle_block(ks_engine *e, const ks_action *a) {
     const int confirm = a->kind == KS_ACTION_CONFIRM;
-    for (held_key **at = &e->keys; *at;) {
-        held_key *k = *at;
-        if (k->epoch == a->epoch && k->block == a->block) {
-            if (!confirm) {
-                *at = k->next;
-                if (e->keys_tail == &k->next)
-                    e->keys_tail = at;
-                free_key(k);
-                continue;
-            }
-            k->confirmed = 1;
-        }
-        at = &k->next;
-    }
+    held_block **at = &e->held;
+    while (*at && !((*at)->epoch == a->epoch && (*at)->block == a->block))
+        at = &(*at)->next;
+    if (*at && confirm)
+        (*at)->confirmed = 1;
+    else if (*at)
+        remove_held(at);
     if (e->config.ring && confirm)
         ks_ring_confirm(e->config.ring, a->epoch, a->block);
     else if (e->config.ring)
@@ -536,7 +563,6 @@ ks_status ks_engine_create(ks_engine **out, const ks_engine_config *config) {
     e->outbox = (queue){.tail = &e->outbox.first,
                         .limit = config->outbox_bytes ? config->outbox_bytes : DEFAULT_QUEUE};
     e->requests_tail = &e->requests;
-    e->keys_tail = &e->keys;
     ks_status status = ks_session_create(&e->session, &config->session);
     if (status != KS_OK) {
         free(fifo);
@@ -585,10 +611,8 @@ void ks_engine_destroy(ks_engine *e) {
         free(r->slots);
         free(r);
     }
-    for (held_key *k = e->keys, *next; k; k = next) {
-        next = k->next;
-        free_key(k);
-    }
+    while (e->held)
+        remove_held(&e->held);
     ks_wipe(e->fifo, FIFO_DETECTIONS * sizeof *e->fifo);
     free(e->fifo);
     free(e->jobs);

@@ -57,6 +57,7 @@ static void free_node(ks_node *node) {
     ks_wipe(node->data, node->bytes);
     free(node->data);
     free(node->slots);
+    free(node->report);
     ks_wipe(node, sizeof *node);
     free(node);
 }
@@ -140,8 +141,7 @@ ks_status ks_session_next(ks_session *s, ks_action *action) {
     n->action.data = n->data;
     n->action.bytes = n->bytes;
     n->action.slots = n->slots;
-    if (n->action.kind == KS_ACTION_REPORT)
-        n->action.report = &n->report;
+    n->action.report = n->report;
     *action = n->action;
     return KS_OK;
 }

@@ -114,7 +114,7 @@ typedef struct ks_node {
     uint8_t *data; /* owned; wiped */
     size_t bytes;
     uint64_t *slots;
-    ks_block_report report;
+    ks_block_report *report;
 } ks_node;
 
 /* A block whose keys Alice holds unconfirmed, or whose confirmation Bob still has to announce. */
