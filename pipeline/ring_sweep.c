@@ -9,7 +9,7 @@ static int is_claim(uint64_t word) {
     return ks_slot_state(word) == KS_SLOT_RESERVED || ks_slot_state(word) == KS_SLOT_WIPING;
 }
 
-static void revoke(const ks_ring_view *view, const ks_ring_sighting *claim) {
+static void revoke_claim(const ks_ring_view *view, const ks_ring_sighting *claim) {
     if (ks_slot_state(claim->word) == KS_SLOT_RESERVED) {
         (void)ks_ring_destroy_key(view, claim->slot, claim->word);
         return;
@@ -29,7 +29,7 @@ static void review_sightings(ks_ring *ring, uint64_t now_ns) {
         if (ks_ring_load(&ring->view.states[claim.slot]) != claim.word)
             continue;
         if (now_ns > claim.since_ns && now_ns - claim.since_ns >= KS_RING_GRACE_NS)
-            revoke(&ring->view, &claim);
+            revoke_claim(&ring->view, &claim);
         else
             writer->sightings[kept++] = claim;
     }
