@@ -377,6 +377,8 @@ int ks_cmd_keys(int argc, char **argv) {
         print_verbs(stdout);
         return KS_EXIT_OK;
     }
+    if (argv[1][0] == '-')
+        return ks_cli_fail(KS_EXIT_USAGE, "unknown option '%s'; the verb comes first", argv[1]);
     ks_closest closest = ks_closest_start(argv[1]);
     for (const verb *v = verbs; v->name; v++) {
         if (strcmp(v->name, argv[1]) == 0) {
