@@ -10,7 +10,7 @@
 enum { CAPACITY = 2 * (KS_ORDER_EVENTS + KS_ORDER_BATCH) };
 
 ks_status ks_order_init(ks_order *order, uint64_t window) {
-    *order = (ks_order){.window = window, .newest = INT64_MIN, .released = INT64_MIN};
+    *order = (ks_order){.window = window, .newest = INT64_MIN};
     if (window == 0)
         return KS_OK;
     order->events = malloc(CAPACITY * sizeof *order->events);
@@ -23,7 +23,7 @@ void ks_order_wipe(ks_order *order) {
 }
 
 int ks_order_ready(const ks_order *order) {
-    return order->tail - order->head < KS_ORDER_EVENTS;
+    return order->tail - order->head <= KS_ORDER_EVENTS;
 }
 
 static uint64_t distance(int64_t later, int64_t earlier) {
@@ -39,16 +39,25 @@ static void make_room(ks_order *order, size_t n) {
     order->head = 0;
 }
 
-/* An event earlier than the newest: sorts it in, or restarts the order. Returns 1 when it was too late. */
+/* An event is too late when more than the window earlier than the newest, or when its place is before all
+ * that memory allows to hold. Neither depends on how much has been handed out already, so that every split of
+ * a stream reads alike. */
+static int is_late(const ks_order *order, size_t first, int64_t time) {
+    if (distance(order->newest, time) > order->window)
+        return 1;
+    return order->tail - first >= KS_ORDER_EVENTS && time < order->events[order->tail - KS_ORDER_EVENTS].time;
+}
+
+/* An event earlier than the newest: sorts it in, or restarts the order with it. Returns 1 when it was too
+ * late. */
 static uint64_t insert(ks_order *order, const ks_event *event) {
-    if (distance(order->newest, event->time) > order->window || event->time < order->released) {
-        order->events[order->tail++] = *event;
+    size_t first = order->barrier > order->head ? order->barrier : order->head;
+    if (is_late(order, first, event->time)) {
         order->barrier = order->tail;
+        order->events[order->tail++] = *event;
         order->newest = event->time;
-        order->released = INT64_MIN;
         return 1;
     }
-    size_t first = order->barrier > order->head ? order->barrier : order->head;
     size_t at = order->tail;
     while (at > first && order->events[at - 1].time > event->time)
         at--;
@@ -87,14 +96,12 @@ static size_t first_kept(const ks_order *order) {
 
 size_t ks_order_release(ks_order *order, ks_event *events, size_t capacity, int all) {
     size_t until = all ? order->tail : first_kept(order);
-    if (order->tail - until >= KS_ORDER_EVENTS)
-        until = order->tail - KS_ORDER_EVENTS + 1;
+    if (order->tail - until > KS_ORDER_EVENTS)
+        until = order->tail - KS_ORDER_EVENTS;
     size_t n = until - order->head < capacity ? until - order->head : capacity;
     if (n == 0)
         return 0;
     memcpy(events, order->events + order->head, n * sizeof *events);
     order->head += n;
-    if (order->head >= order->barrier)
-        order->released = events[n - 1].time;
     return n;
 }

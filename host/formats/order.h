@@ -15,9 +15,8 @@ typedef struct ks_order {
     uint64_t window;  /* 0: not in use */
     ks_event *events; /* [head, tail) are held, sorted from `barrier` on */
     size_t head, tail;
-    size_t barrier;   /* events before it leave first, in the order in which they stand */
-    int64_t newest;   /* latest time since the order last restarted */
-    int64_t released; /* time of the last event handed out, INT64_MIN before */
+    size_t barrier; /* events before it leave first, in the order in which they stand */
+    int64_t newest; /* latest time since the order last restarted */
 } ks_order;
 
 ks_status ks_order_init(ks_order *order, uint64_t window);
