@@ -64,13 +64,12 @@ static double normal_tail(ks_sampler *sampler) {
 
 double ks_sampler_normal_edge(ks_sampler *sampler, const ks_ziggurats *tables, uint64_t word) {
     unsigned layer = word & 255;
-    double sign = word & 256 ? -1 : 1;
     if (layer == 0)
-        return sign * normal_tail(sampler);
+        return normal_tail(sampler);
     double x = ks_unit_from_word(word) * tables->normal.x[layer];
     return below_density(sampler, &tables->normal, layer, normal_density(x))
-               ? sign * x
-               : ks_sampler_normal(sampler, tables);
+               ? x
+               : fabs(ks_sampler_normal(sampler, tables));
 }
 
 void ks_stream_seed(uint64_t out[4], const uint8_t seed[32], ks_stream stream, uint64_t index) {

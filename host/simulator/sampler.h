@@ -6,6 +6,7 @@
 #define KS_HOST_SIMULATOR_SAMPLER_H
 
 #include <stdint.h>
+#include <string.h>
 
 typedef struct ks_sampler {
     uint64_t s[4];
@@ -71,25 +72,41 @@ static inline double ks_sampler_uniform(ks_sampler *sampler) {
     return ks_unit_from_word(ks_sampler_word(sampler));
 }
 
-/* The rare paths: layer edge and tail. */
+/* The rare paths: layer edge and tail. The normal one is without sign. */
 double ks_sampler_exponential_edge(ks_sampler *sampler, const ks_ziggurats *tables, uint64_t word);
 double ks_sampler_normal_edge(ks_sampler *sampler, const ks_ziggurats *tables, uint64_t word);
 
-/* Exponential of mean 1. */
+/* Exponential of mean 1. The copy keeps a caller's local sampler in registers: its address never escapes. */
 static inline double ks_sampler_exponential(ks_sampler *sampler, const ks_ziggurats *tables) {
     uint64_t word = ks_sampler_word(sampler);
     double x = ks_unit_from_word(word) * tables->exponential.x[word & 255];
-    return x < tables->exponential.x[(word & 255) + 1] ? x
-                                                       : ks_sampler_exponential_edge(sampler, tables, word);
+    if (__builtin_expect(x >= tables->exponential.x[(word & 255) + 1], 0)) {
+        ks_sampler copy = *sampler;
+        x = ks_sampler_exponential_edge(&copy, tables, word);
+        *sampler = copy;
+    }
+    return x;
+}
+
+/* x >= 0, negated when the lowest bit of `sign` is set; no branch, which a coin would mislead. */
+static inline double ks_with_sign(double x, uint64_t sign) {
+    uint64_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    bits |= sign << 63;
+    memcpy(&x, &bits, sizeof x);
+    return x;
 }
 
 /* Normal of mean 0 and variance 1. */
 static inline double ks_sampler_normal(ks_sampler *sampler, const ks_ziggurats *tables) {
     uint64_t word = ks_sampler_word(sampler);
     double x = ks_unit_from_word(word) * tables->normal.x[word & 255];
-    if (x >= tables->normal.x[(word & 255) + 1])
-        return ks_sampler_normal_edge(sampler, tables, word);
-    return word & 256 ? -x : x;
+    if (__builtin_expect(x >= tables->normal.x[(word & 255) + 1], 0)) {
+        ks_sampler copy = *sampler;
+        x = ks_sampler_normal_edge(&copy, tables, word);
+        *sampler = copy;
+    }
+    return ks_with_sign(x, word >> 8);
 }
 
 #endif

@@ -64,14 +64,6 @@ unsigned ks_sim_bob_basis(const ks_sim_plan *plan, uint64_t slot) {
     return state >> 1 & 1;
 }
 
-float ks_sim_lag(const ks_sim_plan *plan, ks_sampler *sampler, int d) {
-    const ks_sim_detector *detector = &plan->config.detector[d];
-    double lag = detector->skew_ps + plan->gaussian_ps[d] * ks_sampler_normal(sampler, &plan->ziggurats);
-    if (detector->tail > 0 && ks_sampler_uniform(sampler) < detector->tail)
-        lag += detector->tail_ps * ks_sampler_exponential(sampler, &plan->ziggurats);
-    return (float)lag;
-}
-
 static ks_status reserve(ks_sim_clicks *clicks, size_t more) {
     if (clicks->capacity - clicks->count >= more)
         return KS_OK;
@@ -99,14 +91,16 @@ static size_t next_candidates(const ks_sim_plan *plan, const ks_sim_table *table
                               uint64_t first, uint64_t *slots, uint64_t *position) {
     double skip = table->brightest < 1 ? -1 / log1p(-table->brightest) : 0;
     uint64_t at = *position;
+    ks_sampler local = *sampler; /* in registers */
     size_t n = 0;
     while (n < BATCH) {
-        double gap = skip * ks_sampler_exponential(sampler, &plan->ziggurats);
+        double gap = skip * ks_sampler_exponential(&local, &plan->ziggurats);
         at += gap < plan->slots ? (uint64_t)(int64_t)gap : plan->slots;
         if (at >= plan->slots)
             break;
         slots[n++] = first + at++;
     }
+    *sampler = local;
     *position = at;
     return n;
 }
@@ -168,9 +162,11 @@ static ks_status draw_batch(ks_sim_segment *segment, const ks_sim_plan *plan, co
     if (!plan->config.passive)
         ks_kernels_get()->seeded_states(bob, slots, inside, &plan->bob);
     /* All candidates are thinned, so that a run's end changes nothing before it. */
-    size_t kept = thin(hits, table, sampler, first, slots, alice, bob, n);
+    ks_sampler local = *sampler; /* in registers */
+    size_t kept = thin(hits, table, &local, first, slots, alice, bob, n);
     for (size_t i = 0; i < kept && (inside == n || first + hits[i].slot < plan->config.slots); i++)
-        add_pattern(&segment->photons, plan, &hits[i], sampler);
+        add_pattern(&segment->photons, plan, &hits[i], &local);
+    *sampler = local;
     segment->candidates += inside;
     return KS_OK;
 }

@@ -50,7 +50,13 @@ void ks_sim_plan_init(ks_sim_plan *plan, const ks_sim_config *config, ks_states 
 /* Bob's basis of a slot; 0 in a passive receiver. */
 unsigned ks_sim_bob_basis(const ks_sim_plan *plan, uint64_t slot);
 /* Delay from a photon's arrival to its tag, within the plan's least and most. */
-float ks_sim_lag(const ks_sim_plan *plan, ks_sampler *sampler, int detector);
+static inline float ks_sim_lag(const ks_sim_plan *plan, ks_sampler *sampler, int detector) {
+    const ks_sim_detector *d = &plan->config.detector[detector];
+    double lag = d->skew_ps + plan->gaussian_ps[detector] * ks_sampler_normal(sampler, &plan->ziggurats);
+    if (d->tail > 0 && __builtin_expect(ks_sampler_uniform(sampler) < d->tail, 0))
+        lag += d->tail_ps * ks_sampler_exponential(sampler, &plan->ziggurats);
+    return (float)lag;
+}
 
 KS_MUST_CHECK ks_status ks_sim_segment_make(ks_sim_segment *segment, const ks_sim_plan *plan,
                                             uint64_t number);
