@@ -74,7 +74,7 @@ static int parse_options(request *job, int argc, char **argv) {
         {"reorder", 0, KS_OPTION_U64, &reorder, "TICKS", "put records late by at most this back in order",
          NULL},
         {0}};
-    int code = ks_cli_parse("[options] FILE|-", options, argc, argv, &rest);
+    int code = ks_cli_parse("inspect [options] FILE|-", options, argc, argv, &rest);
     if (code >= 0)
         return code;
     if (argc - rest != 1)
