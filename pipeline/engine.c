@@ -446,7 +446,7 @@ static int offer_detections(ks_engine *e) {
     unlock(e);
     size_t taken = 0;
     if (ks_session_detections(e->session, e->fifo + e->fifo_at, run, frontier, &taken) != KS_OK)
-        return 0;
+        return 1; /* the action CLOSED says why */
     lock(e);
     e->fifo_at = (e->fifo_at + taken) % FIFO_DETECTIONS;
     e->fifo_count -= taken;

@@ -19,8 +19,8 @@ typedef struct fixture_key {
 
 typedef struct fixture fixture;
 
-/* Called for every message before it is delivered: 0 drops it. It may be changed in place, or replaced by another buffer of
- * malloc. */
+/* Called for every message before it is delivered: 0 drops it. It may be changed in place, or replaced by
+ * another buffer of malloc. */
 typedef int fixture_tap(fixture *f, int from, uint8_t **message, size_t *bytes);
 
 typedef struct fixture_end {
@@ -50,8 +50,7 @@ struct fixture {
     uint64_t now;
 };
 
-static inline uint64_t fixture_hash(uint64_t x)
-{
+static inline uint64_t fixture_hash(uint64_t x) {
     x += UINT64_C(0x9E3779B97F4A7C15);
     x = (x ^ x >> 30) * UINT64_C(0xBF58476D1CE4E5B9);
     x = (x ^ x >> 27) * UINT64_C(0x94D049BB133111EB);
@@ -59,16 +58,14 @@ static inline uint64_t fixture_hash(uint64_t x)
 }
 
 /* Alice's state of a slot: basis 1 with probability 1/4, intensities 5/8, 2/8, 1/8 of those that exist. */
-static inline ks_state fixture_state(const fixture *f, uint64_t slot)
-{
+static inline ks_state fixture_state(const fixture *f, uint64_t slot) {
     uint64_t r = fixture_hash(f->state_seed ^ slot * 3);
     unsigned u = r >> 16 & 7, have = f->parameters.source.intensities;
     unsigned intensity = u < 5 || have < 2 ? 0 : u < 7 || have < 3 ? 1 : 2;
     return (ks_state)((r & 1) | ((r >> 8 & 3) == 0) << 1 | intensity << KS_STATE_INTENSITY_SHIFT);
 }
 
-static inline ks_status fixture_states(void *context, ks_state *out, const uint64_t *slots, size_t n)
-{
+static inline ks_status fixture_states(void *context, ks_state *out, const uint64_t *slots, size_t n) {
     const fixture_end *e = context;
     for (size_t i = 0; i < n; i++)
         out[i] = fixture_state(e->link, slots[i]);
@@ -76,8 +73,7 @@ static inline ks_status fixture_states(void *context, ks_state *out, const uint6
 }
 
 /* The next detection of the channel. */
-static inline ks_detection fixture_detect(fixture *f)
-{
+static inline ks_detection fixture_detect(fixture *f) {
     for (;;) {
         uint64_t r = f->channel_seed = fixture_hash(f->channel_seed);
         f->slot += 1 + r % (2 * f->gap - 1);
@@ -92,8 +88,7 @@ static inline ks_detection fixture_detect(fixture *f)
     }
 }
 
-static inline void fixture_on_key(void *context, const ks_key_id *id, const uint8_t *key, size_t bytes)
-{
+static inline void fixture_on_key(void *context, const ks_key_id *id, const uint8_t *key, size_t bytes) {
     fixture_end *e = context;
     if (e->key_count < FIXTURE_KEYS && bytes == 32) {
         e->keys[e->key_count].id = *id;
@@ -101,22 +96,19 @@ static inline void fixture_on_key(void *context, const ks_key_id *id, const uint
     }
 }
 
-static inline void fixture_on_report(void *context, const ks_block_report *report)
-{
+static inline void fixture_on_report(void *context, const ks_block_report *report) {
     fixture_end *e = context;
     if (e->report_count < FIXTURE_REPORTS)
         e->reports[e->report_count++] = *report;
 }
 
-static inline uint64_t fixture_now(void *context)
-{
+static inline uint64_t fixture_now(void *context) {
     const fixture_end *e = context;
     return e->link->now;
 }
 
 /* A pool from a pre-shared key made of one byte. */
-static inline ks_status fixture_pool(ks_pool **out, uint8_t secret)
-{
+static inline ks_status fixture_pool(ks_pool **out, uint8_t secret) {
     uint8_t psk[KS_PSK_BYTES];
     for (size_t i = 0; i < sizeof psk; i++)
         psk[i] = (uint8_t)fixture_hash(secret * 10007 + i);
@@ -132,9 +124,9 @@ static inline ks_status fixture_pool(ks_pool **out, uint8_t secret)
     return status;
 }
 
-/* Single photons, blocks of 2^19 slots with about 33000 sifted and 3700 test bits. Change f->parameters before fixture_start. */
-static inline void fixture_init(fixture *f)
-{
+/* Single photons, blocks of 2^19 slots with about 33000 sifted and 3700 test bits. Change f->parameters
+ * before fixture_start. */
+static inline void fixture_init(fixture *f) {
     memset(f, 0, sizeof *f);
     ks_session_config config;
     ks_session_config_init(&config, KS_ALICE);
@@ -151,8 +143,7 @@ static inline void fixture_init(fixture *f)
     f->gap = 9;
 }
 
-static inline ks_status fixture_start_end(fixture *f, int role, uint8_t secret)
-{
+static inline ks_status fixture_start_end(fixture *f, int role, uint8_t secret) {
     fixture_end *e = &f->end[role];
     e->link = f;
     e->role = role;
@@ -175,8 +166,7 @@ static inline ks_status fixture_start_end(fixture *f, int role, uint8_t secret)
     return status;
 }
 
-static inline ks_status fixture_start(fixture *f)
-{
+static inline ks_status fixture_start(fixture *f) {
     for (int role = 0; role < 2; role++) {
         ks_status status = fixture_start_end(f, role, 1);
         if (status == KS_OK)
@@ -187,8 +177,7 @@ static inline ks_status fixture_start(fixture *f)
     return KS_OK;
 }
 
-static inline void fixture_stop(fixture *f)
-{
+static inline void fixture_stop(fixture *f) {
     for (int role = 0; role < 2; role++) {
         ks_engine_destroy(f->end[role].engine);
         ks_device_close(f->end[role].device);
@@ -197,8 +186,7 @@ static inline void fixture_stop(fixture *f)
 }
 
 /* Lets both ends work and carries messages until nothing moves any more. */
-static inline void fixture_settle(fixture *f)
-{
+static inline void fixture_settle(fixture *f) {
     for (int moved = 1; moved;) {
         moved = 0;
         for (int from = 0; from < 2; from++) {
@@ -223,8 +211,7 @@ static inline void fixture_settle(fixture *f)
 }
 
 /* Detections up to slot `end`, then everything they set in motion. */
-static inline void fixture_run(fixture *f, uint64_t end)
-{
+static inline void fixture_run(fixture *f, uint64_t end) {
     ks_detection batch[2048];
     while (f->slot < end && !f->end[KS_BOB].closed) {
         size_t n = 0;
@@ -246,15 +233,14 @@ static inline void fixture_run(fixture *f, uint64_t end)
     }
 }
 
-static inline void fixture_finish(fixture *f)
-{
+static inline void fixture_finish(fixture *f) {
     ks_engine_finish(f->end[KS_BOB].engine);
     fixture_settle(f);
 }
 
-/* 1 when every key that both ends delivered under one identifier is the same key, and identifiers are unique. */
-static inline int fixture_keys_agree(const fixture *f)
-{
+/* 1 when every key that both ends delivered under one identifier is the same key, and identifiers are unique.
+ */
+static inline int fixture_keys_agree(const fixture *f) {
     const fixture_end *a = &f->end[0], *b = &f->end[1];
     for (int i = 0; i < a->key_count; i++)
         for (int j = 0; j < b->key_count; j++)
@@ -264,8 +250,7 @@ static inline int fixture_keys_agree(const fixture *f)
     return 1;
 }
 
-static inline int fixture_keys_identical(const fixture *f)
-{
+static inline int fixture_keys_identical(const fixture *f) {
     const fixture_end *a = &f->end[0], *b = &f->end[1];
     return a->key_count == b->key_count && a->key_count > 0 &&
            memcmp(a->keys, b->keys, (size_t)a->key_count * sizeof *a->keys) == 0;

@@ -4,36 +4,31 @@
 #include "pipeline/message.h"
 #include "tests/unit/link_fixture.h"
 
-static fixture *new_link(void)
-{
+static fixture *new_link(void) {
     fixture *f = calloc(1, sizeof *f);
     cr_assert_not_null(f);
     fixture_init(f);
     return f;
 }
 
-static void end_link(fixture *f)
-{
+static void end_link(fixture *f) {
     fixture_stop(f);
     free(f);
 }
 
-static uint32_t u32_at(const uint8_t *p)
-{
+static uint32_t u32_at(const uint8_t *p) {
     return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
 }
 
 /* Both ends' reports of a block in order, ended ones without key included. */
-static const ks_block_report *report_of(const fixture *f, int role, uint32_t block)
-{
+static const ks_block_report *report_of(const fixture *f, int role, uint32_t block) {
     for (int i = 0; i < f->end[role].report_count; i++)
         if (f->end[role].reports[i].block == block)
             return &f->end[role].reports[i];
     return NULL;
 }
 
-Test(session, distils_identical_keys)
-{
+Test(session, distils_identical_keys) {
     fixture *f = new_link();
     cr_assert_eq(fixture_start(f), KS_OK, "%s", ks_error_detail());
     fixture_run(f, 4 << 19);
@@ -61,12 +56,10 @@ Test(session, distils_identical_keys)
     end_link(f);
 }
 
-static void run_decoy(unsigned intensities)
-{
+static void run_decoy(unsigned intensities) {
     fixture *f = new_link();
-    f->parameters.source = intensities == 3
-                               ? (ks_source){3, {0.5, 0.1, 0.001}, {0.625, 0.25, 0.125}}
-                               : (ks_source){2, {0.5, 0.15}, {0.625, 0.375}};
+    f->parameters.source = intensities == 3 ? (ks_source){3, {0.5, 0.1, 0.001}, {0.625, 0.25, 0.125}}
+                                            : (ks_source){2, {0.5, 0.15}, {0.625, 0.375}};
     f->parameters.block_slots = 1 << 23;
     f->parameters.frame_log2 = 16;
     f->yield[0] = 255;
@@ -79,18 +72,15 @@ static void run_decoy(unsigned intensities)
     end_link(f);
 }
 
-Test(session, distils_with_one_decoy)
-{
+Test(session, distils_with_one_decoy) {
     run_decoy(2);
 }
 
-Test(session, distils_with_two_decoys)
-{
+Test(session, distils_with_two_decoys) {
     run_decoy(3);
 }
 
-Test(session, few_detections_give_nothing_and_no_error)
-{
+Test(session, few_detections_give_nothing_and_no_error) {
     fixture *f = new_link();
     f->gap = 2000;
     cr_assert_eq(fixture_start(f), KS_OK);
@@ -103,8 +93,7 @@ Test(session, few_detections_give_nothing_and_no_error)
     end_link(f);
 }
 
-Test(session, qber_over_its_limit_aborts_and_then_stops)
-{
+Test(session, qber_over_its_limit_aborts_and_then_stops) {
     fixture *f = new_link();
     f->qber = 0.14;
     cr_assert_eq(fixture_start(f), KS_OK);
@@ -120,8 +109,7 @@ Test(session, qber_over_its_limit_aborts_and_then_stops)
 
 /* ---- configuration and identity */
 
-Test(session, another_configuration_is_named)
-{
+Test(session, another_configuration_is_named) {
     fixture *f = new_link();
     cr_assert_eq(fixture_start_end(f, 0, 1), KS_OK);
     f->parameters.block_slots = 1 << 20;
@@ -136,8 +124,7 @@ Test(session, another_configuration_is_named)
     end_link(f);
 }
 
-Test(session, another_pre_shared_key_is_refused)
-{
+Test(session, another_pre_shared_key_is_refused) {
     fixture *f = new_link();
     cr_assert_eq(fixture_start_end(f, 0, 1), KS_OK);
     cr_assert_eq(fixture_start_end(f, 1, 2), KS_OK);
@@ -149,8 +136,7 @@ Test(session, another_pre_shared_key_is_refused)
     end_link(f);
 }
 
-Test(session, unset_security_parameters_are_refused)
-{
+Test(session, unset_security_parameters_are_refused) {
     fixture *f = new_link();
     const ks_link_parameters good = f->parameters;
     f->parameters.basis_choice = KS_BASIS_UNSET;
@@ -167,8 +153,7 @@ Test(session, unset_security_parameters_are_refused)
     free(f);
 }
 
-Test(session, passive_choice_yields_nothing_unless_accepted)
-{
+Test(session, passive_choice_yields_nothing_unless_accepted) {
     for (int accept = 0; accept < 2; accept++) {
         fixture *f = new_link();
         f->parameters.basis_choice = KS_BASIS_PASSIVE;
@@ -188,8 +173,7 @@ typedef struct wire_count {
     uint64_t syndrome_bits, flag_bits;
 } wire_count;
 
-static int count_leakage(fixture *f, int from, uint8_t **message, size_t *bytes)
-{
+static int count_leakage(fixture *f, int from, uint8_t **message, size_t *bytes) {
     wire_count *w = f->tap_context;
     const uint8_t *m = *message, *p = m + KS_MESSAGE_HEADER;
     (void)from;
@@ -202,8 +186,7 @@ static int count_leakage(fixture *f, int from, uint8_t **message, size_t *bytes)
     return 1;
 }
 
-Test(session, leakage_is_what_was_sent)
-{
+Test(session, leakage_is_what_was_sent) {
     wire_count w = {0};
     fixture *f = new_link();
     f->tap = count_leakage;
@@ -225,8 +208,7 @@ Test(session, leakage_is_what_was_sent)
     end_link(f);
 }
 
-Test(session, a_sudden_rise_of_errors_is_survived)
-{
+Test(session, a_sudden_rise_of_errors_is_survived) {
     fixture *f = new_link();
     f->qber = 0.008;
     cr_assert_eq(fixture_start(f), KS_OK);
@@ -251,8 +233,7 @@ typedef struct attack {
     int happened;
 } attack;
 
-static int attack_tap(fixture *f, int from, uint8_t **message, size_t *bytes)
-{
+static int attack_tap(fixture *f, int from, uint8_t **message, size_t *bytes) {
     attack *a = f->tap_context;
     if (a->seen++ != a->target)
         return 1;
@@ -276,8 +257,7 @@ static int attack_tap(fixture *f, int from, uint8_t **message, size_t *bytes)
     }
 }
 
-static unsigned run_attack(attack *a)
-{
+static unsigned run_attack(attack *a) {
     fixture *f = new_link();
     f->parameters.block_slots = 1 << 18;
     f->gap = 5;
@@ -287,22 +267,22 @@ static unsigned run_attack(attack *a)
     fixture_run(f, 2 << 18);
     fixture_finish(f);
     unsigned messages = a->seen;
-    cr_expect(fixture_keys_agree(f), "attack %d on byte %zu of message %u: different keys delivered", a->kind, a->byte,
-              a->target);
+    cr_expect(fixture_keys_agree(f), "attack %d on byte %zu of message %u: different keys delivered", a->kind,
+              a->byte, a->target);
     cr_expect_leq(f->end[0].key_count, f->end[1].key_count, "Alice delivers nothing that Bob did not accept");
     end_link(f);
     return messages;
 }
 
-Test(session, attacks_never_give_different_keys, .timeout = 240)
-{
+Test(session, attacks_never_give_different_keys, .timeout = 240) {
     attack none = {.target = ~0u};
     const unsigned messages = run_attack(&none);
     cr_assert_gt(messages, 30);
     uint64_t seed = 5;
     for (unsigned i = 0; i < 120; i++) {
         seed = fixture_hash(seed);
-        attack a = {.target = (unsigned)(seed % messages), .kind = (int)(i % 8), .byte = (size_t)(seed >> 20)};
+        attack a = {
+            .target = (unsigned)(seed % messages), .kind = (int)(i % 8), .byte = (size_t)(seed >> 20)};
         if (a.kind > 4)
             a.kind = 0;
         if (i % 3 == 0)
@@ -312,9 +292,9 @@ Test(session, attacks_never_give_different_keys, .timeout = 240)
     }
 }
 
-/* A changed message that still looks well-formed must be caught by the tags: bit flips in SEED, SYNDROME, PREPARED. */
-static int flip_type_tap(fixture *f, int from, uint8_t **message, size_t *bytes)
-{
+/* A changed message that still looks well-formed must be caught by the tags: bit flips in SEED, SYNDROME,
+ * PREPARED. */
+static int flip_type_tap(fixture *f, int from, uint8_t **message, size_t *bytes) {
     attack *a = f->tap_context;
     (void)from;
     if ((*message)[5] == a->target && *bytes > KS_MESSAGE_HEADER + 20 && !a->happened) {
@@ -324,8 +304,7 @@ static int flip_type_tap(fixture *f, int from, uint8_t **message, size_t *bytes)
     return 1;
 }
 
-static void flip_type(unsigned type)
-{
+static void flip_type(unsigned type) {
     attack a = {.target = type};
     fixture *f = new_link();
     f->tap = flip_type_tap;
@@ -339,8 +318,7 @@ static void flip_type(unsigned type)
     end_link(f);
 }
 
-Test(session, a_flipped_bit_in_any_bulk_message_yields_no_key)
-{
+Test(session, a_flipped_bit_in_any_bulk_message_yields_no_key) {
     flip_type(KS_MSG_BASES);
     flip_type(KS_MSG_PREPARED);
     flip_type(KS_MSG_SYNDROME);
@@ -349,8 +327,7 @@ Test(session, a_flipped_bit_in_any_bulk_message_yields_no_key)
     flip_type(KS_MSG_TAG_B);
 }
 
-static int raise_length_tap(fixture *f, int from, uint8_t **message, size_t *bytes)
-{
+static int raise_length_tap(fixture *f, int from, uint8_t **message, size_t *bytes) {
     int *raised = f->tap_context;
     (void)from;
     if ((*message)[5] == KS_MSG_AMPLIFY && *bytes > KS_MESSAGE_HEADER) {
@@ -360,8 +337,7 @@ static int raise_length_tap(fixture *f, int from, uint8_t **message, size_t *byt
     return 1;
 }
 
-Test(session, bob_refuses_a_longer_key_than_his_own_formula_gives)
-{
+Test(session, bob_refuses_a_longer_key_than_his_own_formula_gives) {
     int raised = 0;
     fixture *f = new_link();
     f->tap = raise_length_tap;
@@ -379,8 +355,7 @@ Test(session, bob_refuses_a_longer_key_than_his_own_formula_gives)
 
 /* ---- garbage */
 
-Test(session, garbage_is_refused_with_its_place)
-{
+Test(session, garbage_is_refused_with_its_place) {
     const uint64_t length = UINT64_C(1) << 60;
     uint8_t garbage[200];
     for (size_t i = 0; i < sizeof garbage; i++)
@@ -411,8 +386,7 @@ Test(session, garbage_is_refused_with_its_place)
 
 /* ---- connection and input */
 
-Test(session, a_lost_connection_begins_a_new_epoch_at_the_next_block)
-{
+Test(session, a_lost_connection_begins_a_new_epoch_at_the_next_block) {
     fixture *f = new_link();
     cr_assert_eq(fixture_start(f), KS_OK);
     fixture_run(f, (1 << 19) + (1 << 18)); /* one block and a half */
@@ -433,12 +407,12 @@ Test(session, a_lost_connection_begins_a_new_epoch_at_the_next_block)
     end_link(f);
 }
 
-Test(session, detections_must_increase)
-{
+Test(session, detections_must_increase) {
     fixture *f = new_link();
     cr_assert_eq(fixture_start(f), KS_OK);
     fixture_settle(f);
-    const ks_detection d[3] = {ks_detection_make(10, 0, 1, 0), ks_detection_make(30, 1, 1, 0), ks_detection_make(30, 0, 0, 0)};
+    const ks_detection d[3] = {ks_detection_make(10, 0, 1, 0), ks_detection_make(30, 1, 1, 0),
+                               ks_detection_make(30, 0, 0, 0)};
     size_t taken;
     cr_assert_eq(ks_engine_detections(f->end[1].engine, d, 3, 31, &taken), KS_OK);
     fixture_settle(f);
@@ -446,8 +420,7 @@ Test(session, detections_must_increase)
     end_link(f);
 }
 
-Test(session, a_block_may_end_at_its_last_slot)
-{
+Test(session, a_block_may_end_at_its_last_slot) {
     fixture *f = new_link();
     cr_assert_eq(fixture_start(f), KS_OK);
     fixture_settle(f);
