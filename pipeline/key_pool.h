@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The image of a key pool: docs/key-pool.md. */
+#ifndef KS_PIPELINE_KEY_POOL_H
+#define KS_PIPELINE_KEY_POOL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <keystill/pool.h>
+
+enum {
+    KS_POOL_PAGE = 4096, /* header and records stand on pages of their own */
+    KS_POOL_RECORDS = 2, /* copies of the record, one after the other */
+    KS_POOL_RECORD_BYTES = KS_POOL_PAGE,
+    KS_POOL_HISTORY = 64, /* refills remembered */
+    KS_POOL_RING = KS_POOL_CAPACITY * KS_PAD_BYTES,
+    KS_POOL_RING_OFFSET = KS_POOL_PAGE * (1 + KS_POOL_RECORDS),
+    KS_POOL_IMAGE_BYTES = KS_POOL_RING_OFFSET + 2 * KS_POOL_RING
+};
+
+/* What never changes. */
+typedef struct ks_pool_header {
+    uint8_t fingerprint[16];
+    uint8_t hash_key[2][KS_HASH_KEY_BYTES];
+} ks_pool_header;
+
+/* A refill. Where a truncation took it back, `cut` is set and `spent` tells how many of its first pads must
+ * not be handed out when the same bits come again. */
+typedef struct ks_pool_refill_note {
+    uint32_t epoch, block;
+    uint32_t pads; /* a direction */
+    uint32_t spent[2];
+    uint8_t cut[2];
+    uint64_t end[2]; /* of the pool with this refill */
+} ks_pool_refill_note;
+
+/* What a record holds. */
+typedef struct ks_pool_state {
+    uint64_t sequence;
+    uint64_t reserved[2]; /* pads below were or may have been handed out */
+    uint64_t end[2];
+    uint32_t epoch;
+    uint32_t refills;
+    uint64_t forgotten; /* above the epoch * 2^32 + block of every refill that history no longer holds */
+    ks_pool_refill_note history[KS_POOL_HISTORY]; /* oldest first */
+} ks_pool_state;
+
+void ks_pool_encode_header(uint8_t page[KS_POOL_PAGE], const ks_pool_header *header);
+void ks_pool_encode_record(uint8_t record[KS_POOL_RECORD_BYTES], const ks_pool_state *state);
+/* KS_ERR_FORMAT with the reason. Records: the newest whole one; *copy tells which. */
+KS_MUST_CHECK ks_status ks_pool_decode_header(ks_pool_header *header, const uint8_t *image, size_t bytes);
+KS_MUST_CHECK ks_status ks_pool_decode_records(ks_pool_state *state, int *copy, const uint8_t *image);
+
+/* Offset in the image of the slot that holds pad `index`. */
+uint64_t ks_pool_slot_offset(int direction, uint64_t index);
+
+#endif
