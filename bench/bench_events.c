@@ -350,17 +350,17 @@ static int run_format(events_bench *b, uint64_t events, double seconds, uint64_t
 
 int ks_bench_events(int argc, char **argv) {
     const char *format = "swabian";
-    uint64_t events = 2000000, seed = 1;
+    uint64_t events = 1000000, seed = 1;
     double seconds = 1;
     int rest;
     const ks_option options[] = {
         {"format", 'f', KS_OPTION_TEXT, &format, "NAME",
          "format of the bytes: swabian, pq-t2-raw, s15-a1, ...", NULL},
-        {"events", 'n', KS_OPTION_U64, &events, "N", "clicks in the stream (default 2M)", NULL},
+        {"events", 'n', KS_OPTION_U64, &events, "N", "clicks in the stream (default 1M)", NULL},
         {"seconds", 's', KS_OPTION_NUMBER, &seconds, "S", "time a row (default 1)", NULL},
         {"seed", 0, KS_OPTION_U64, &seed, "S", "seed of the stream", NULL},
         {NULL, 0, KS_OPTION_FLAG, NULL, NULL, NULL, NULL}};
-    int code = ks_cli_parse("[options]", options, argc, argv, &rest);
+    int code = ks_cli_parse("bench events [options]", options, argc, argv, &rest);
     if (code >= 0)
         return code;
     events_bench b = {0};

@@ -46,6 +46,21 @@ enum { KS_CLICK_OUTSIDE = 128, KS_CLICK_OUTCOME = 3, KS_GATE_BINS = 64, KS_GATE_
 typedef size_t ks_k_gate_fn(ks_click *clicks, uint16_t *bins, const ks_event *events, size_t n,
                             const ks_gate *gate);
 
+/* Result of dead_time: clicks taken from the front, how many of them were accepted, how many lay outside the
+ * gate. */
+typedef struct ks_settled {
+    size_t taken, accepted, outside;
+} ks_settled;
+
+/* Dead time after any click, for clicks in order of slot. Takes clicks from the front up to the first that
+ * shares its slot with its successor, which is left to the caller. Accepted is a click inside the gate in a
+ * slot above `blocked`, which each click raises to its slot + dead. Accepted clicks go to out, their slots
+ * lowered by `bias`, with the bits of KS_CLICK_KEPT. `out` has room for n + KS_GATE_ROOM elements; what lies
+ * past the result is unspecified. slot + dead stays below 2^62. */
+enum { KS_CLICK_KEPT = KS_CLICK_OUTCOME | KS_DETECTION_DOUBLE };
+typedef ks_settled ks_k_dead_time_fn(ks_detection *out, const ks_click *clicks, size_t n, uint64_t blocked,
+                                     uint64_t dead, uint64_t bias);
+
 /* dst = the bits of src at the positions where mask is set, in order; returns how many (k). n is the length
  * of src and mask in bits. Writes (k + 63) / 64 words of dst; dst may be src itself, otherwise nothing
  * overlaps. */

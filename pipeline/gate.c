@@ -75,7 +75,7 @@ static ks_status throw_dice(ks_gating *g, unsigned n, unsigned *out) {
     *out = 0;
     for (; n; n--) {
         g->dice_left--;
-        *out = *out << 1 | (g->dice[g->dice_left / 8] >> g->dice_left % 8 & 1u);
+        *out = *out << 1 | ((unsigned)g->dice[g->dice_left / 8] >> g->dice_left % 8 & 1);
     }
     return KS_OK;
 }
@@ -92,7 +92,7 @@ static ks_status draw_outcome(ks_gating *g, unsigned outcomes, unsigned *result)
     if (outcomes == BASIS_0 || outcomes == BASIS_1) {
         g->doubles++;
         KS_TRY(throw_dice(g, 1, &drawn));
-        drawn |= outcomes == BASIS_1 ? KS_DETECTION_BASIS : 0u;
+        drawn |= outcomes == BASIS_1 ? (unsigned)KS_DETECTION_BASIS : 0;
     } else {
         g->cross_doubles++;
         KS_TRY(throw_dice(g, 2, &drawn));
@@ -136,29 +136,39 @@ static size_t same_slot(const ks_click *clicks, size_t n) {
     return i;
 }
 
-/* Clicks of slots of their own, from the front: returns how many before the first that shares its slot. */
-static size_t settle_singles(ks_gating *g, const ks_click *clicks, size_t n) {
-    const uint64_t any = g->rule == KS_DEAD_ANY_CLICK, dead = g->dead_slots;
-    uint64_t blocked = g->blocked, outside_gate = 0, accepted = 0;
-    ks_detection *out = g->ready + g->ready_end;
-    size_t i = 0;
-    for (; i < n; i++) {
-        uint64_t click = clicks[i], slot = slot_of(click);
-        if (__builtin_expect(i + 1 < n && slot_of(clicks[i + 1]) == slot, 0))
+/* The rule that counts accepted clicks alone; contract as that of the kernel. */
+static ks_settled settle_accepted(const ks_gating *g, ks_detection *out, const ks_click *clicks, size_t n) {
+    uint64_t blocked = g->blocked;
+    ks_settled done = {0, 0, 0};
+    for (; done.taken < n; done.taken++) {
+        uint64_t click = clicks[done.taken], slot = slot_of(click);
+        if (done.taken + 1 < n && slot_of(clicks[done.taken + 1]) == slot)
             break;
         uint64_t outside = click / KS_CLICK_OUTSIDE & 1;
-        uint64_t live = (slot > blocked) & ~outside;
-        out[accepted] = (slot - KS_GATING_BIAS) << KS_DETECTION_SLOT_SHIFT | (click & KS_GATING_RESULT);
-        accepted += live;
-        outside_gate += outside;
-        uint64_t until = slot + dead;
-        blocked = (live | any) && until > blocked ? until : blocked;
+        uint64_t good = (slot > blocked) & ~outside;
+        out[done.accepted] = (slot - KS_GATING_BIAS) << KS_DETECTION_SLOT_SHIFT | (click & KS_CLICK_KEPT);
+        done.accepted += good;
+        done.outside += outside;
+        blocked = good ? slot + g->dead_slots : blocked;
     }
-    g->blocked = blocked;
-    g->ready_end += accepted;
-    g->outside_gate += outside_gate;
-    g->in_dead_time += i - outside_gate - accepted;
-    return i;
+    return done;
+}
+
+/* Clicks of slots of their own, from the front: returns how many before the first that shares its slot. */
+static size_t settle_singles(ks_gating *g, const ks_click *clicks, size_t n) {
+    int any = g->rule == KS_DEAD_ANY_CLICK;
+    ks_detection *out = g->ready + g->ready_end;
+    ks_settled done =
+        any ? ks_kernels_get()->dead_time(out, clicks, n, g->blocked, g->dead_slots, KS_GATING_BIAS)
+            : settle_accepted(g, out, clicks, n);
+    g->ready_end += done.accepted;
+    g->outside_gate += done.outside;
+    g->in_dead_time += done.taken - done.outside - done.accepted;
+    if (any && done.taken)
+        ks_gating_block(g, slot_of(clicks[done.taken - 1]));
+    else if (done.accepted)
+        ks_gating_block(g, ks_detection_slot(out[done.accepted - 1]) + KS_GATING_BIAS);
+    return done.taken;
 }
 
 /* All clicks of their slots, in order; after the last, ready holds what was accepted. */

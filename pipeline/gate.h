@@ -17,8 +17,7 @@ enum {
     KS_GATING_MARGIN = 1 << 16, /* slots of `phase` before a chunk: delays are below half of it */
     KS_GATING_SPAN =
         1 << 19, /* slots a kernel call may span: the rate's 32 bits are good for 2^-13 slot over them */
-    KS_GATING_BIAS = 1 << 18,
-    KS_GATING_RESULT = KS_CLICK_OUTCOME | KS_DETECTION_DOUBLE /* a slot source may say that a bit was drawn */
+    KS_GATING_BIAS = 1 << 18
 };
 
 typedef struct ks_gating {

@@ -348,7 +348,7 @@ Test(frontend_gate, sync_periods) {
     uint64_t seed = 8, sync = 0;
     for (uint64_t i = 0; i < N; i++) {
         uint64_t r = ks_test_random(&seed), slot = r % 7;
-        sync += 1 + (i % 1000 == 0 ? INT64_C(1) << 40 : (int64_t)(r >> 10 & 255));
+        sync += 1 + (i % 1000 == 0 ? UINT64_C(1) << 40 : r >> 10 & 255);
         unsigned lane = r >> 32 & 3;
         int jitter = (int)(r >> 40 & 63) - 32;
         uint64_t fine = 500 * (slot + (lane == 3));
