@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* keystill psk new|show|pool: pre-shared keys and the authentication pools made from them. */
+#include <stdio.h>
+#include <string.h>
+#include <keystill/entropy.h>
+#include <keystill/secret.h>
+#include <keystill/storage.h>
+
+#include "host/cli/cli.h"
+#include "host/cli/words.h"
+
+static const ks_option no_options[] = {{0}};
+
+static void print_fingerprint(const uint8_t fingerprint[16]) {
+    char text[33];
+    for (int i = 0; i < 16; i++)
+        snprintf(text + 2 * i, 3, "%02x", fingerprint[i]);
+    printf(ks_cli_json ? "{\"fingerprint\":\"%s\"}\n" : "%s\n", text);
+}
+
+/* Reads the key into locked memory, which the caller frees. */
+static int read_psk(uint8_t **psk, const char *path) {
+    ks_status status = ks_secret_alloc((void **)psk, KS_PSK_BYTES, KS_SECRET_STRICT);
+    if (status == KS_OK)
+        status = ks_psk_read(*psk, path);
+    if (status == KS_OK)
+        return KS_EXIT_OK;
+    ks_secret_free(*psk);
+    *psk = NULL;
+    return ks_cli_fail(ks_cli_exit_code(status), "%s", ks_error_detail());
+}
+
+static int show_psk(const char *path) {
+    uint8_t *psk, fingerprint[16];
+    int code = read_psk(&psk, path);
+    if (code != KS_EXIT_OK)
+        return code;
+    ks_status status = ks_pool_psk_fingerprint(fingerprint, psk, KS_PSK_BYTES);
+    ks_secret_free(psk);
+    if (status != KS_OK)
+        return ks_cli_fail_status(status, path);
+    print_fingerprint(fingerprint);
+    return KS_EXIT_OK;
+}
+
+static int psk_new(int argc, char **argv) {
+    int rest, code = ks_cli_parse("psk new FILE", no_options, argc, argv, &rest);
+    if (code >= 0)
+        return code;
+    if (argc - rest != 1)
+        return ks_cli_fail(KS_EXIT_USAGE, "one FILE to make is required");
+    ks_random random = ks_random_system();
+    ks_status status = ks_psk_create(argv[rest], &random);
+    if (status != KS_OK)
+        return ks_cli_fail(ks_cli_exit_code(status), "%s", ks_error_detail());
+    ks_cli_say(1, "%s: %d random bytes, mode 600. Carry one copy to the other end by a way nobody else sees.",
+               argv[rest], KS_PSK_BYTES);
+    return show_psk(argv[rest]);
+}
+
+static int psk_show(int argc, char **argv) {
+    int rest, code = ks_cli_parse("psk show FILE", no_options, argc, argv, &rest);
+    if (code >= 0)
+        return code;
+    if (argc - rest != 1)
+        return ks_cli_fail(KS_EXIT_USAGE, "one FILE is required");
+    return show_psk(argv[rest]);
+}
+
+static int psk_pool(int argc, char **argv) {
+    int rest, code = ks_cli_parse("psk pool PSK POOL", no_options, argc, argv, &rest);
+    if (code >= 0)
+        return code;
+    if (argc - rest != 2)
+        return ks_cli_fail(KS_EXIT_USAGE, "two files are required: the pre-shared key and the pool to make");
+    uint8_t *psk, fingerprint[16];
+    code = read_psk(&psk, argv[rest]);
+    if (code != KS_EXIT_OK)
+        return code;
+    ks_status status = ks_pool_psk_fingerprint(fingerprint, psk, KS_PSK_BYTES);
+    if (status == KS_OK)
+        status = ks_pool_file_create(argv[rest + 1], psk);
+    ks_secret_free(psk);
+    if (status != KS_OK)
+        return ks_cli_fail(ks_cli_exit_code(status), "%s", ks_error_detail());
+    ks_cli_say(
+        1, "%s: pool made. Destroy this copy of %s now: a second pool from it would use the same pads again.",
+        argv[rest + 1], argv[rest]);
+    print_fingerprint(fingerprint);
+    return KS_EXIT_OK;
+}
+
+static const struct {
+    const char *name;
+    int (*run)(int argc, char **argv);
+} actions[] = {{"new", psk_new}, {"show", psk_show}, {"pool", psk_pool}};
+
+static const char help[] =
+    "Usage: keystill psk ACTION\n\n"
+    "  psk new FILE       write a new pre-shared key of 4096 random bytes; never replaces a file\n"
+    "  psk show FILE      print its fingerprint, which is no secret\n"
+    "  psk pool PSK POOL  make the authentication pool that `alice` and `bob` use\n";
+
+int ks_cmd_psk(int argc, char **argv) {
+    if (argc < 2) {
+        fputs(help, stderr);
+        return KS_EXIT_USAGE;
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+        fputs(help, stdout);
+        return KS_EXIT_OK;
+    }
+    static char command[32];
+    ks_closest closest = ks_closest_start(argv[1]);
+    for (size_t i = 0; i < sizeof actions / sizeof *actions; i++) {
+        if (strcmp(argv[1], actions[i].name) == 0) {
+            snprintf(command, sizeof command, "psk %s", actions[i].name);
+            ks_cli_set_command(command);
+            return actions[i].run(argc - 1, argv + 1);
+        }
+        ks_closest_offer(&closest, actions[i].name);
+    }
+    if (argv[1][0] == '-')
+        return ks_cli_fail(KS_EXIT_USAGE, "unknown option %s", argv[1]);
+    return ks_cli_fail(KS_EXIT_USAGE, "unknown action '%s'%s%s (new, show, pool)", argv[1],
+                       closest.best ? "; nearest: " : "", closest.best ? closest.best : "");
+}
