@@ -1,9 +1,10 @@
-# Targets for people: make, make demo, make test, make test-long, make test-sanitize, make install, make format.
+# Targets for people: make, make demo, make test, make install; for those who change it: make check (format, both compilers,
+# tests), make test-sanitize, make test-long, make format.
 # `make` and `make build` never install anything; `make demo` and `make test` install what is missing (Debian, as root).
 BUILD ?= build
 JOBS  ?= $(shell nproc 2>/dev/null || echo 2)
 
-.PHONY: all build setup demo test test-long test-sanitize install format clean
+.PHONY: all build setup demo test test-long test-sanitize check install format clean
 
 all: build
 
@@ -22,8 +23,33 @@ test: setup
 	cmake --build $(BUILD)-test -j $(JOBS)
 	cd $(BUILD)-test && ctest --output-on-failure -j $(JOBS)
 
+# Address and undefined-behaviour sanitizers over every test; the thread sanitizer over those that have threads.
+THREADED ?= test_(ring|engine|link|session|backend|simulator)
+test-sanitize: setup
+	cmake -S . -B $(BUILD)-sanitize -DCMAKE_BUILD_TYPE=RelWithDebInfo -DKS_TESTS=ON -DKS_SANITIZE=address,undefined
+	cmake --build $(BUILD)-sanitize -j $(JOBS)
+	cd $(BUILD)-sanitize && ctest --output-on-failure -j $(JOBS)
+	cmake -S . -B $(BUILD)-tsan -DCMAKE_BUILD_TYPE=RelWithDebInfo -DKS_TESTS=ON -DKS_SANITIZE=thread
+	cmake --build $(BUILD)-tsan -j $(JOBS)
+	cd $(BUILD)-tsan && ctest --output-on-failure -R '$(THREADED)'
+
+# Hours if wanted: fuzzing (FUZZ_SECONDS a target) and conformance with many seeds. Needs clang.
+FUZZ_SECONDS ?= 300
+test-long: test
+	sh tests/fuzz/run.sh . $(BUILD)-fuzz $(FUZZ_SECONDS)
+	for seed in $$(seq 1000 1200); do $(BUILD)-test/tests/conformance all $$seed >/dev/null || exit 1; done
+
+CLANG ?= $(firstword $(shell command -v clang clang-16 clang-15 clang-14 2>/dev/null))
+check: test
+	cmake -S . -B $(BUILD)-clang -DCMAKE_C_COMPILER=$(CLANG) -DKS_TESTS=ON -DKS_WERROR=ON
+	cmake --build $(BUILD)-clang -j $(JOBS)
+	git ls-files '*.c' '*.h' '*.inc' | xargs clang-format --dry-run -Werror
+
+format:
+	git ls-files '*.c' '*.h' '*.inc' | xargs clang-format -i
+
 install: build
 	cmake --install $(BUILD)
 
 clean:
-	rm -rf $(BUILD) $(BUILD)-test $(BUILD)-sanitize
+	rm -rf $(BUILD) $(BUILD)-test $(BUILD)-sanitize $(BUILD)-tsan $(BUILD)-fuzz $(BUILD)-clang

@@ -24,8 +24,9 @@ typedef struct ks_kernels {
  * first call; thread-safe. */
 const ks_kernels *ks_kernels_at(ks_isa isa);
 
-/* The table in force: ks_isa_detect(), or what ks_kernels_force chose. */
-const ks_kernels *ks_kernels_get(void);
+/* The table in force: ks_isa_detect(), or what ks_kernels_force chose. Exported from the shared library for libkeystill-host
+ * alone. */
+__attribute__((visibility("default"))) const ks_kernels *ks_kernels_get(void);
 
 /* Chooses a level for the process ("generic", "avx2", ...; NULL: the best). 0 on success, -1 for an unknown name, -2 when
  * this machine does not have it. Call before work starts. */
