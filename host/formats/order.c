@@ -67,16 +67,28 @@ static uint64_t insert(ks_order *order, const ks_event *event) {
     return 0;
 }
 
+/* How many of the events follow the newest and each other in order. */
+static size_t ordered_run(const ks_order *order, const ks_event *events, size_t n) {
+    int64_t newest = order->newest;
+    size_t run = 0;
+    for (; run < n && events[run].time >= newest; run++)
+        newest = events[run].time;
+    return run;
+}
+
 uint64_t ks_order_add(ks_order *order, const ks_event *events, size_t n) {
     uint64_t late = 0;
     make_room(order, n);
-    for (size_t i = 0; i < n; i++) {
-        if (events[i].time < order->newest) {
-            late += insert(order, &events[i]);
+    for (size_t i = 0; i < n;) {
+        size_t run = ordered_run(order, events + i, n - i);
+        if (run == 0) {
+            late += insert(order, &events[i++]);
             continue;
         }
-        order->events[order->tail++] = events[i];
-        order->newest = events[i].time;
+        memcpy(order->events + order->tail, events + i, run * sizeof *events);
+        order->tail += run;
+        i += run;
+        order->newest = events[i - 1].time;
     }
     return late;
 }

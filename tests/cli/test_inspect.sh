@@ -57,6 +57,17 @@ json missed 258
 json channel -2
 says "$out" '"error":"byte 48'
 
+# T3: two photons, one overflow of 1024 sync periods between them; arrivals are folded at the sync.
+t3=$directory/tags.t3
+printf '\011\104\000\004\001\000\000\376\012\104\000\004' >"$t3"
+expect 0 "$program" inspect --json --format pq-t3-raw --unit 12.5ns "$t3"
+json kind '"sync"'
+json folded true
+json overflows 1
+json span_seconds 1.28125e-5
+expect 0 "$program" inspect --format pq-t3-raw --unit 12.5ns "$t3"
+says "$out" 'within the period of 12.5 ns'
+
 expect 3 "$program" inspect "$csv"
 silent "$out"
 says "$err" 'tags.csv: byte 0: expected the magic .* found 23 20 6d 61 64 65 20 62'

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Readers against writers, and against streams put together by hand for what is only read; every split of a
  * stream gives the same events. */
+#include <math.h>
+
+#include "host/formats/core.h"
 #include "host/formats/writer.h"
 #include "tests/conformance/conformance.h"
 #include "tests/unit/formats_helpers.h"
@@ -269,4 +272,74 @@ Test(formats, names) {
     ks_format format;
     cr_assert_eq(ks_format_parse(&format, "ttbin"), KS_ERR_ARGUMENT);
     cr_assert_null(ks_format_name(KS_FORMAT_COUNT));
+}
+
+Test(formats, units_as_text) {
+    static const struct {
+        const char *text;
+        ks_unit unit;
+    } good[] = {{"1ps", {1, UINT64_C(1000000000000)}},
+                {"1/256ns", {1, UINT64_C(256000000000)}},
+                {"80.955ps", {16191, UINT64_C(200000000000000)}},
+                {"12.5ns", {1, 80000000}},
+                {"2s", {2, 1}},
+                {"25ms", {1, 40}},
+                {"4fs", {1, UINT64_C(250000000000000)}},
+                {"3us", {3, 1000000}}};
+    static const char *const bad[] = {"",
+                                      "ps",
+                                      "1",
+                                      "1 ps",
+                                      "0ps",
+                                      "-1ps",
+                                      "1/0ns",
+                                      "1.ps",
+                                      ".5ps",
+                                      "1pss",
+                                      "1/ns",
+                                      "99999999999999999999ps",
+                                      "0.00000000000000000001fs",
+                                      "1.5/x"};
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        ks_unit unit = {0, 0};
+        cr_assert_eq(ks_unit_parse(&unit, good[i].text), KS_OK, "%s", good[i].text);
+        cr_assert(unit.numerator == good[i].unit.numerator && unit.denominator == good[i].unit.denominator,
+                  "%s", good[i].text);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        ks_unit unit = {7, 7};
+        cr_assert_eq(ks_unit_parse(&unit, bad[i]), KS_ERR_ARGUMENT, "%s", bad[i]);
+        cr_assert_eq(unit.numerator, 7);
+    }
+}
+
+Test(formats, units_from_seconds_are_the_fractions_meant) {
+    static const ks_unit units[] = {{1, UINT64_C(1000000000000)},
+                                    {1, UINT64_C(200000000000)},
+                                    {1, 80000000},
+                                    {1, 80027931},
+                                    {1, UINT64_C(250000000000)},
+                                    {1, 3},
+                                    {12345, 678901},
+                                    {1, 1},
+                                    {99, 1}};
+    for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
+        ks_unit unit = {0, 0};
+        double seconds = (double)units[i].numerator / (double)units[i].denominator;
+        cr_assert_eq(ks_unit_from_seconds(&unit, seconds), KS_OK, "%s", ks_error_detail());
+        cr_assert(unit.numerator == units[i].numerator && unit.denominator == units[i].denominator,
+                  "%g is %llu / %llu", seconds, (unsigned long long)unit.numerator,
+                  (unsigned long long)unit.denominator);
+    }
+    uint64_t seed = 11;
+    for (int i = 0; i < 2000; i++) { /* whatever fraction is found, it is the double */
+        ks_unit unit = {0, 0};
+        double seconds =
+            ldexp((double)(ks_test_random(&seed) >> 11) + 1, -60 - (int)(ks_test_random(&seed) % 38));
+        if (ks_unit_from_seconds(&unit, seconds) == KS_OK)
+            cr_assert((double)unit.numerator / (double)unit.denominator == seconds);
+    }
+    static const double bad[] = {0, -1e-12, 1e-30, 1e9, INFINITY, NAN};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        cr_assert_eq(ks_unit_from_seconds(&(ks_unit){0, 0}, bad[i]), KS_ERR_FORMAT, "%g", bad[i]);
 }
