@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ldpc/design/ensemble.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "ldpc/design/density.h"
+#include "ldpc/splitmix.h"
+
+double ks_ensemble_column_degree(const ks_ensemble *ensemble)
+{
+    double s = 0;
+    for (int d = 2; d < KS_ENSEMBLE_DEGREES; d++)
+        s += ensemble->lambda[d] / d;
+    return 1 / s;
+}
+
+double ks_ensemble_row_degree(const ks_ensemble *ensemble)
+{
+    double rows = ensemble->leak * (1 + ensemble->merged);
+    return ks_ensemble_column_degree(ensemble) / rows;
+}
+
+/* Messages of checks whose mean degree is `degree`: floor and ceiling of it mixed, by edges. */
+static void check_messages(ks_density out, const ks_density_tails *tails, double degree, double step)
+{
+    ks_density_tails product;
+    double low = floor(degree), high_share = (degree - low) * (low + 1) / degree;
+    for (int m = 0; m <= KS_DENSITY_MAX + 1; m++) {
+        double t = pow(tails->tails[m], low - 1), s = pow(fabs(tails->moments[m]), low - 1);
+        if (tails->moments[m] < 0 && ((int)low - 1) % 2)
+            s = -s;
+        product.tails[m] = t * (1 - high_share + high_share * tails->tails[m]);
+        product.moments[m] = s * (1 - high_share + high_share * tails->moments[m]);
+    }
+    ks_check_density check;
+    int map[KS_DENSITY_INDEX + 1];
+    ks_density_check_of(&check, &product);
+    ks_density_own_map(map, &check, step);
+    ks_density_remap(out, &check, map);
+}
+
+static void one_pass(ks_density messages, const ks_ensemble *ensemble, const ks_density channel, double degree)
+{
+    ks_density_tails tails;
+    ks_density checks, merged, sum, next = {0};
+    ks_density_tails_of(&tails, messages);
+    check_messages(checks, &tails, degree, ensemble->step);
+    if (ensemble->merged > 0) {
+        double share = 2 * ensemble->merged / (1 + ensemble->merged);
+        check_messages(merged, &tails, 2 * degree, ensemble->step);
+        for (int i = 0; i < KS_DENSITY_SIZE; i++)
+            checks[i] += share * (merged[i] - checks[i]);
+    }
+    memcpy(sum, channel, sizeof sum);
+    int last = KS_ENSEMBLE_DEGREES - 1;
+    while (last > 2 && ensemble->lambda[last] <= 0)
+        last--;
+    for (int d = 2; d <= last; d++) {
+        ks_density_add(sum, sum, checks);
+        if (ensemble->lambda[d] > 0)
+            for (int i = 0; i < KS_DENSITY_SIZE; i++)
+                next[i] += ensemble->lambda[d] * sum[i];
+    }
+    ks_density_normalise(next);
+    memcpy(messages, next, sizeof next);
+}
+
+int ks_ensemble_run(const ks_ensemble *ensemble, double q, int limit)
+{
+    int weight = (int)lround(log((1 - q) / q) / ensemble->step);
+    double degree = ks_ensemble_row_degree(ensemble), error = q;
+    ks_density channel, messages;
+    ks_density_channel(channel, q, weight);
+    memcpy(messages, channel, sizeof channel);
+    for (int pass = 1; pass <= limit; pass++) {
+        one_pass(messages, ensemble, channel, degree);
+        double next = ks_density_error(messages);
+        if (next < 1e-5)
+            return pass;
+        /* The gap to be closed is at least a factor q/1e-5; slower than this never ends in time. */
+        if (pass > 4 && next > error * (1 - 0.25 / limit))
+            return limit;
+        error = next;
+    }
+    return limit;
+}
+
+double ks_ensemble_threshold(const ks_ensemble *ensemble, int limit, double low, double high)
+{
+    while (high - low > 2e-4 * high) {
+        double middle = (low + high) / 2;
+        if (ks_ensemble_run(ensemble, middle, limit) < limit)
+            low = middle;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static const int degree_set[] = {2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 25, 32};
+enum { DEGREES = sizeof degree_set / sizeof *degree_set };
+
+static double uniform(uint64_t *state)
+{
+    return (double)(ks_splitmix(state) >> 11) * 0x1p-53;
+}
+
+/* Moves edges among three degrees. 0 when the result is no distribution or breaks a limit. */
+static int perturb(ks_ensemble *to, const ks_ensemble *from, double size, double cycles, double density, uint64_t *state)
+{
+    int degrees[3];
+    for (int i = 0; i < 3; i++)
+        degrees[i] = degree_set[ks_splitmix(state) % DEGREES];
+    if (degrees[0] == degrees[1] || degrees[0] == degrees[2] || degrees[1] == degrees[2])
+        return 0;
+    *to = *from;
+    double a = (uniform(state) + uniform(state) + uniform(state) - 1.5) * size;
+    double b = (uniform(state) + uniform(state) + uniform(state) - 1.5) * size;
+    if (to->lambda[degrees[0]] + a < 0)
+        a = -to->lambda[degrees[0]];
+    if (to->lambda[degrees[1]] + b < 0)
+        b = -to->lambda[degrees[1]];
+    to->lambda[degrees[0]] += a;
+    to->lambda[degrees[1]] += b;
+    to->lambda[degrees[2]] -= a + b;
+    double mean = ks_ensemble_column_degree(to);
+    double twos = to->lambda[2] / 2 * mean / (to->leak * (1 + to->merged));
+    return to->lambda[degrees[2]] >= 0 && mean <= density && twos <= cycles;
+}
+
+double ks_ensemble_optimise(ks_ensemble *ensemble, int limit, double cycles, double density, int trials, uint64_t seed)
+{
+    double best = ks_ensemble_threshold(ensemble, limit, 1e-4, 0.2), size = 0.1;
+    int misses = 0;
+    for (int t = 0; t < trials; t++) {
+        ks_ensemble candidate;
+        if (!perturb(&candidate, ensemble, size, cycles, density, &seed))
+            continue;
+        double goal = best * 1.0004;
+        if (ks_ensemble_run(&candidate, goal, limit) < limit) {
+            best = ks_ensemble_threshold(&candidate, limit, goal, goal * 1.05);
+            *ensemble = candidate;
+            misses = 0;
+        } else if (++misses % 60 == 0) {
+            size = size > 0.004 ? size * 0.7 : 0.1;
+        }
+    }
+    return best;
+}
