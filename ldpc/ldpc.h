@@ -6,8 +6,8 @@
  * the fewer syndrome bits. Rates of one base are nested, so a failed decoding goes on with a few more bits. Rates are
  * numbered 0..ks_ldpc_rate_count()-1 by rising leak; the numbering is part of the protocol version.
  *
- * Syndromes are packed like frames; every length below is a multiple of 64 bits. Nothing here allocates except
- * ks_ldpc_workspace_create. Functions are thread-safe; a workspace serves one thread at a time. docs/reconciliation.md. */
+ * Syndromes are packed like frames; every length below is a multiple of 64 bits. A base graph is grown from its seed when it
+ * is first used and kept. Functions are thread-safe; a workspace serves one thread at a time. docs/reconciliation.md. */
 #ifndef KS_LDPC_LDPC_H
 #define KS_LDPC_LDPC_H
 
@@ -72,17 +72,16 @@ typedef struct ks_ldpc_request {
     size_t real_bits;         /* 1..n */
     double qber;              /* expected error rate: sets the weight of received bits; 0: the rate's own threshold */
     unsigned max_iterations;  /* 0: the default, 200 */
-    int resume;               /* reserved: decoding always starts from the received bits; must be 0 */
 } ks_ldpc_request;
 
 typedef struct ks_ldpc_result {
     int converged;        /* 1: frame_out has Alice's syndrome. Not yet a proof of equality: verify by hash */
     unsigned iterations;  /* passes over the graph */
     size_t errors;        /* bits changed, when converged */
-    size_t unsatisfied;   /* syndrome bits that frame_out misses */
+    size_t unsatisfied;   /* checks that the last iteration found unsatisfied */
 } ks_ldpc_result;
 
-/* Bob. Decodes one frame; frame_out may be `received` itself. Not converging is no error: KS_OK with converged = 0, frame_out
+/* Bob. Decodes one frame from the received bits (after more syndrome too: it does not go on from an earlier try); frame_out may be `received` itself. Not converging is no error: KS_OK with converged = 0, frame_out
  * then holds the received bits. Same bits, iterations and failures on every instruction set. */
 KS_MUST_CHECK ks_status ks_ldpc_decode(ks_ldpc_workspace *workspace, ks_ldpc_result *result, uint64_t *frame_out,
                                        const ks_ldpc_request *request);

@@ -4,7 +4,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "ldpc/design/density.h"
 #include "ldpc/splitmix.h"
 
 double ks_ensemble_column_degree(const ks_ensemble *ensemble)
@@ -17,12 +16,22 @@ double ks_ensemble_column_degree(const ks_ensemble *ensemble)
 
 double ks_ensemble_row_degree(const ks_ensemble *ensemble)
 {
-    double rows = ensemble->leak * (1 + ensemble->merged);
-    return ks_ensemble_column_degree(ensemble) / rows;
+    return ks_ensemble_column_degree(ensemble) / ensemble->rows;
+}
+
+double ks_ensemble_leak(const ks_ensemble *ensemble)
+{
+    return ensemble->rows - ensemble->merges;
+}
+
+double ks_entropy(double q)
+{
+    return -q * log2(q) - (1 - q) * log2(1 - q);
 }
 
 /* Messages of checks whose mean degree is `degree`: floor and ceiling of it mixed, by edges. */
-static void check_messages(ks_density out, const ks_density_tails *tails, double degree, double step)
+static void check_messages(ks_density out, int map[KS_DENSITY_INDEX + 1], const ks_density_tails *tails, double degree,
+                           double step)
 {
     ks_density_tails product;
     double low = floor(degree), high_share = (degree - low) * (low + 1) / degree;
@@ -34,21 +43,21 @@ static void check_messages(ks_density out, const ks_density_tails *tails, double
         product.moments[m] = s * (1 - high_share + high_share * tails->moments[m]);
     }
     ks_check_density check;
-    int map[KS_DENSITY_INDEX + 1];
     ks_density_check_of(&check, &product);
     ks_density_own_map(map, &check, step);
     ks_density_remap(out, &check, map);
 }
 
-static void one_pass(ks_density messages, const ks_ensemble *ensemble, const ks_density channel, double degree)
+static void one_pass(ks_density messages, ks_ensemble_pass *pass, const ks_ensemble *ensemble, const ks_density channel)
 {
+    double degree = ks_ensemble_row_degree(ensemble);
     ks_density_tails tails;
     ks_density checks, merged, sum, next = {0};
     ks_density_tails_of(&tails, messages);
-    check_messages(checks, &tails, degree, ensemble->step);
-    if (ensemble->merged > 0) {
-        double share = 2 * ensemble->merged / (1 + ensemble->merged);
-        check_messages(merged, &tails, 2 * degree, ensemble->step);
+    check_messages(checks, pass->map[0], &tails, degree, ensemble->step);
+    if (ensemble->merges > 0) {
+        double share = 2 * ensemble->merges / ensemble->rows;
+        check_messages(merged, pass->map[1], &tails, 2 * degree, ensemble->step);
         for (int i = 0; i < KS_DENSITY_SIZE; i++)
             checks[i] += share * (merged[i] - checks[i]);
     }
@@ -69,12 +78,13 @@ static void one_pass(ks_density messages, const ks_ensemble *ensemble, const ks_
 int ks_ensemble_run(const ks_ensemble *ensemble, double q, int limit)
 {
     int weight = (int)lround(log((1 - q) / q) / ensemble->step);
-    double degree = ks_ensemble_row_degree(ensemble), error = q;
+    double error = q;
     ks_density channel, messages;
+    ks_ensemble_pass ignored;
     ks_density_channel(channel, q, weight);
     memcpy(messages, channel, sizeof channel);
     for (int pass = 1; pass <= limit; pass++) {
-        one_pass(messages, ensemble, channel, degree);
+        one_pass(messages, &ignored, ensemble, channel);
         double next = ks_density_error(messages);
         if (next < 1e-5)
             return pass;
@@ -84,6 +94,21 @@ int ks_ensemble_run(const ks_ensemble *ensemble, double q, int limit)
         error = next;
     }
     return limit;
+}
+
+int ks_ensemble_trace(ks_ensemble_pass *passes, int capacity, const ks_ensemble *ensemble, double q)
+{
+    ks_density channel, messages;
+    ks_density_channel(channel, q, (int)lround(log((1 - q) / q) / ensemble->step));
+    memcpy(messages, channel, sizeof channel);
+    int n = 0;
+    for (; n < capacity; n++) {
+        passes[n].error = ks_density_error(messages);
+        if (passes[n].error < 1e-7)
+            break;
+        one_pass(messages, &passes[n], ensemble, channel);
+    }
+    return n;
 }
 
 double ks_ensemble_threshold(const ks_ensemble *ensemble, int limit, double low, double high)
@@ -106,6 +131,13 @@ static double uniform(uint64_t *state)
     return (double)(ks_splitmix(state) >> 11) * 0x1p-53;
 }
 
+static int is_within(const ks_ensemble *ensemble, double cycles, double density)
+{
+    double mean = ks_ensemble_column_degree(ensemble);
+    double twos = ensemble->lambda[2] / 2 * mean / (ensemble->rows * (1 - KS_ENSEMBLE_MANY));
+    return mean <= density && twos <= cycles;
+}
+
 /* Moves edges among three degrees. 0 when the result is no distribution or breaks a limit. */
 static int perturb(ks_ensemble *to, const ks_ensemble *from, double size, double cycles, double density, uint64_t *state)
 {
@@ -124,22 +156,54 @@ static int perturb(ks_ensemble *to, const ks_ensemble *from, double size, double
     to->lambda[degrees[0]] += a;
     to->lambda[degrees[1]] += b;
     to->lambda[degrees[2]] -= a + b;
-    double mean = ks_ensemble_column_degree(to);
-    double twos = to->lambda[2] / 2 * mean / (to->leak * (1 + to->merged));
-    return to->lambda[degrees[2]] >= 0 && mean <= density && twos <= cycles;
+    return to->lambda[degrees[2]] >= 0 && is_within(to, cycles, density);
+}
+
+/* q at which `leak` is `f` times the entropy. */
+static double inverse(double leak, double f)
+{
+    double low = 1e-6, high = 0.5;
+    for (int i = 0; i < 60; i++) {
+        double middle = (low + high) / 2;
+        if (ks_entropy(middle) * f < leak)
+            low = middle;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* 1 when the ensemble decodes at leak / h = f at both ends of the range of merges. */
+static int reaches(ks_ensemble ensemble, double f, int limit)
+{
+    static const double ends[2] = {KS_ENSEMBLE_MANY, KS_ENSEMBLE_FEW};
+    for (int i = 0; i < 2; i++) {
+        ensemble.merges = ends[i] * ensemble.rows;
+        if (ks_ensemble_run(&ensemble, inverse(ks_ensemble_leak(&ensemble), f), limit) >= limit)
+            return 0;
+    }
+    return 1;
 }
 
 double ks_ensemble_optimise(ks_ensemble *ensemble, int limit, double cycles, double density, int trials, uint64_t seed)
 {
-    double best = ks_ensemble_threshold(ensemble, limit, 1e-4, 0.2), size = 0.1;
+    double best = 3, size = 0.1;
     int misses = 0;
+    while (!is_within(ensemble, cycles, 1e9)) {
+        ensemble->lambda[3] += 0.05 * ensemble->lambda[2];
+        ensemble->lambda[2] *= 0.95;
+    }
+    for (double step = 0.1; step > 2e-4; step /= 2)
+        while (best - step > 1 && reaches(*ensemble, best - step, limit))
+            best -= step;
     for (int t = 0; t < trials; t++) {
         ks_ensemble candidate;
         if (!perturb(&candidate, ensemble, size, cycles, density, &seed))
             continue;
-        double goal = best * 1.0004;
-        if (ks_ensemble_run(&candidate, goal, limit) < limit) {
-            best = ks_ensemble_threshold(&candidate, limit, goal, goal * 1.05);
+        if (reaches(candidate, best - 2e-4, limit)) {
+            for (double step = 0.016; step > 1e-4; step /= 2)
+                while (reaches(candidate, best - step, limit))
+                    best -= step;
             *ensemble = candidate;
             misses = 0;
         } else if (++misses % 60 == 0) {

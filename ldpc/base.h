@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Base graphs: what the table of the family says of each, and the graph that grows from it. */
+#ifndef KS_LDPC_BASE_H
+#define KS_LDPC_BASE_H
+
+#include <stdint.h>
+#include <keystill/status.h>
+
+#include "kernels/rows_ldpc.h"
+
+enum {
+    KS_BASE_COLUMNS_MAX = 1024,
+    KS_BASE_ROWS_MAX = 160,
+    KS_BASE_DEGREES_MAX = 16,
+    KS_BASE_LEVELS_MAX = 32,
+    KS_BASE_MARKS = 5 /* thresholds at 0, 1/4, 1/2, 3/4 and all of the merges */
+};
+
+typedef struct ks_degree_count {
+    uint16_t degree, count;
+} ks_degree_count;
+
+/* Remap tables for messages with error rate `error` (units of 2^-32): bit m of rise[class] says that the table steps up by
+ * one from magnitude m - 1 to m. Class 0: single rows, class 1: merged pairs. */
+typedef struct ks_base_level {
+    uint32_t error;
+    uint64_t rise[2];
+} ks_base_level;
+
+typedef struct ks_base_spec {
+    const char *name;
+    uint16_t columns, rows, pairs; /* rows 2i and 2i + 1 may be merged for i < pairs */
+    uint64_t seed;
+    uint64_t digest; /* ks_base_digest of the graph that the seed grows */
+    double step;     /* log-likelihood ratio of one unit of message */
+    double threshold[KS_BASE_MARKS];
+    ks_degree_count degrees[KS_BASE_DEGREES_MAX]; /* ends with count 0 */
+    uint16_t levels;
+    ks_base_level level[KS_BASE_LEVELS_MAX];
+} ks_base_spec;
+
+/* Edges by column. Shifts are for the largest lift, 2^20 bits; a smaller one takes them modulo its z. */
+typedef struct ks_base_graph {
+    uint32_t edges;
+    uint32_t first[KS_BASE_COLUMNS_MAX + 1];
+    ks_ldpc_edge *edge; /* node: row */
+} ks_base_graph;
+
+/* What a construction could not avoid, counted at the smallest lift. */
+typedef struct ks_base_flaws {
+    uint32_t short_cycles;        /* 4-cycles of the unmerged graph */
+    uint32_t merged_short_cycles; /* 4-cycles that appear when all pairs are merged */
+    uint32_t double_loops;        /* degree-2 columns that close a cycle of such columns in the base graph */
+    uint32_t merged_double_loops;
+} ks_base_flaws;
+
+extern const ks_base_spec ks_family[];
+extern const unsigned ks_family_count;
+
+/* Smallest frame a base serves: z is at least KS_LDPC_Z_MIN. */
+unsigned ks_base_log2n_min(const ks_base_spec *spec);
+
+/* Grows the graph from the seed: columns in random order, each edge to a row of least load; degree-2 columns join different
+ * trees; no column meets both rows of a pair; shifts avoid 4-cycles, merged ones if possible. A pure function of the spec. Free
+ * with ks_base_graph_free. */
+KS_MUST_CHECK ks_status ks_base_grow(ks_base_graph *graph, ks_base_flaws *flaws, const ks_base_spec *spec);
+void ks_base_graph_free(ks_base_graph *graph);
+uint64_t ks_base_digest(const ks_base_graph *graph, const ks_base_spec *spec);
+
+#endif

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Inside the library: rates of the family and graphs ready for the kernels. */
+#ifndef KS_LDPC_CODE_H
+#define KS_LDPC_CODE_H
+
+#include "ldpc/base.h"
+#include "ldpc/ldpc.h"
+
+enum {
+    KS_CODE_RATES_MAX = 1024,
+    KS_CODE_EDGES_MAX = 8192,
+    KS_CODE_DEFAULT_PASSES = 200,
+    KS_CODE_PATIENCE = 24
+};
+
+/* A rate of the table, sorted by leak. */
+typedef struct ks_code_rate {
+    uint16_t base, merges;
+} ks_code_rate;
+
+/* NULL for a rate out of range. */
+const ks_code_rate *ks_code_rate_of(uint16_t rate);
+/* The rate of a base and a number of merges, which must exist. */
+uint16_t ks_code_rate_find(uint16_t base, uint16_t merges);
+
+/* Rows of a base after merging, and the threshold there, from the marks of the table. */
+uint32_t ks_code_rows(const ks_base_spec *spec, uint32_t merges);
+double ks_code_threshold(const ks_base_spec *spec, uint32_t merges);
+
+/* The grown graph of a base; grown at first use. NULL when memory was short (the detail is set). */
+const ks_base_graph *ks_code_graph(uint16_t base);
+
+/* Edges by row of a rate at lift z, merged rows first, without the columns from `columns` on; and what the decoder needs
+ * beside them. */
+typedef struct ks_code_decoder {
+    ks_ldpc_lists by_row;
+    ks_ldpc_remap remap;
+    uint32_t first[KS_BASE_ROWS_MAX + 1];
+    uint8_t row_class[KS_BASE_ROWS_MAX];
+    uint16_t limits[KS_BASE_LEVELS_MAX];
+    uint8_t tables[KS_BASE_LEVELS_MAX][2][KS_LDPC_TABLE];
+    ks_ldpc_edge edges[KS_CODE_EDGES_MAX];
+} ks_code_decoder;
+void ks_code_decoder_make(ks_code_decoder *decoder, const ks_base_spec *spec, const ks_base_graph *graph, uint32_t merges,
+                          uint32_t z, uint32_t columns);
+
+#endif
