@@ -9,8 +9,9 @@
 
 enum { SHIFT_TRIES = 64, SET_WORDS = 2 };
 
-/* State of a construction. Differences of shifts that a pair of rows already has, modulo the smallest z, are kept as sets of
- * bits: two equal differences are a 4-cycle (Fossorier, IEEE Trans. IT 50(8), 1788 (2004), theorem 2.1). */
+/* State of a construction. Differences of shifts that a pair of rows already has, modulo the smallest z, are
+ * kept as sets of bits: two equal differences are a 4-cycle (Fossorier, IEEE Trans. IT 50(8), 1788 (2004),
+ * theorem 2.1). */
 typedef struct builder {
     const ks_base_spec *spec;
     ks_base_graph *graph;
@@ -23,28 +24,31 @@ typedef struct builder {
     uint64_t (*differences[2])[SET_WORDS]; /* [1] with all pairs merged */
 } builder;
 
-unsigned ks_base_log2n_min(const ks_base_spec *spec)
-{
+unsigned ks_base_log2n_min(const ks_base_spec *spec) {
     unsigned log2n = 0;
     while ((1u << log2n) < (uint32_t)spec->columns * KS_LDPC_Z_MIN)
         log2n++;
     return log2n + log2n % 2;
 }
 
-static uint32_t merged_row(const builder *b, uint32_t row)
-{
+uint32_t ks_base_edges(const ks_base_spec *spec) {
+    uint32_t edges = 0;
+    for (const ks_degree_count *d = spec->degrees; d->count; d++)
+        edges += (uint32_t)d->degree * d->count;
+    return edges;
+}
+
+static uint32_t merged_row(const builder *b, uint32_t row) {
     return row < 2u * b->spec->pairs ? row / 2 : row - b->spec->pairs;
 }
 
-static uint16_t root(uint16_t *tree, uint16_t x)
-{
+static uint16_t root(uint16_t *tree, uint16_t x) {
     while (tree[x] != x)
         x = tree[x] = tree[tree[x]];
     return x;
 }
 
-static void shuffle_degrees(builder *b)
-{
+static void shuffle_degrees(builder *b) {
     uint32_t n = 0;
     for (const ks_degree_count *d = b->spec->degrees; d->count; d++)
         for (uint32_t i = 0; i < d->count; i++)
@@ -58,24 +62,21 @@ static void shuffle_degrees(builder *b)
 }
 
 /* 1 when the column, so far `count` edges, may not take this row: it or its partner is there. */
-static int is_taken(const builder *b, const ks_ldpc_edge *edges, uint32_t count, uint32_t row)
-{
+static int is_taken(const builder *b, const ks_ldpc_edge *edges, uint32_t count, uint32_t row) {
     for (uint32_t k = 0; k < count; k++)
         if (merged_row(b, edges[k].node) == merged_row(b, row))
             return 1;
     return 0;
 }
 
-static uint32_t loop_cost(builder *b, uint32_t row, uint32_t other)
-{
+static uint32_t loop_cost(builder *b, uint32_t row, uint32_t other) {
     if (root(b->tree[0], (uint16_t)row) == root(b->tree[0], (uint16_t)other))
         return 1u << 24;
     uint16_t a = (uint16_t)merged_row(b, row), c = (uint16_t)merged_row(b, other);
     return root(b->tree[1], a) == root(b->tree[1], c) ? 1u << 20 : 0;
 }
 
-static uint32_t choose_row(builder *b, const ks_ldpc_edge *edges, uint32_t count, uint32_t degree)
-{
+static uint32_t choose_row(builder *b, const ks_ldpc_edge *edges, uint32_t count, uint32_t degree) {
     uint32_t best = 0, best_cost = UINT32_MAX;
     for (uint32_t row = 0; row < b->spec->rows; row++) {
         uint32_t cost = (uint32_t)b->load[row] * 1024 + (uint32_t)(ks_splitmix(&b->state) % 512);
@@ -91,10 +92,10 @@ static uint32_t choose_row(builder *b, const ks_ldpc_edge *edges, uint32_t count
     return best;
 }
 
-static void join_trees(builder *b, uint32_t row, uint32_t other)
-{
+static void join_trees(builder *b, uint32_t row, uint32_t other) {
     uint16_t a = root(b->tree[0], (uint16_t)row), c = root(b->tree[0], (uint16_t)other);
-    uint16_t p = root(b->tree[1], (uint16_t)merged_row(b, row)), q = root(b->tree[1], (uint16_t)merged_row(b, other));
+    uint16_t p = root(b->tree[1], (uint16_t)merged_row(b, row)),
+             q = root(b->tree[1], (uint16_t)merged_row(b, other));
     b->flaws->double_loops += a == c;
     b->flaws->merged_double_loops += p == q;
     b->tree[0][a] = c;
@@ -102,8 +103,7 @@ static void join_trees(builder *b, uint32_t row, uint32_t other)
 }
 
 /* The set of differences of two rows and the place of this one in it. */
-static uint64_t *difference_at(builder *b, int merged, ks_ldpc_edge x, ks_ldpc_edge y, uint64_t *bit)
-{
+static uint64_t *difference_at(builder *b, int merged, ks_ldpc_edge x, ks_ldpc_edge y, uint64_t *bit) {
     uint32_t i = merged ? merged_row(b, x.node) : x.node, j = merged ? merged_row(b, y.node) : y.node;
     uint32_t d = i < j ? (uint32_t)x.shift - y.shift : (uint32_t)y.shift - x.shift;
     d &= b->z_min - 1;
@@ -111,8 +111,8 @@ static uint64_t *difference_at(builder *b, int merged, ks_ldpc_edge x, ks_ldpc_e
     return &b->differences[merged][(i < j ? i : j) * KS_BASE_ROWS_MAX + (i < j ? j : i)][d / 64 % SET_WORDS];
 }
 
-static uint32_t count_cycles(builder *b, int merged, const ks_ldpc_edge *edges, uint32_t count, ks_ldpc_edge edge)
-{
+static uint32_t count_cycles(builder *b, int merged, const ks_ldpc_edge *edges, uint32_t count,
+                             ks_ldpc_edge edge) {
     uint32_t cycles = 0;
     for (uint32_t k = 0; k < count; k++) {
         uint64_t bit;
@@ -121,8 +121,7 @@ static uint32_t count_cycles(builder *b, int merged, const ks_ldpc_edge *edges, 
     return cycles;
 }
 
-static uint16_t choose_shift(builder *b, const ks_ldpc_edge *edges, uint32_t count, uint32_t row)
-{
+static uint16_t choose_shift(builder *b, const ks_ldpc_edge *edges, uint32_t count, uint32_t row) {
     uint16_t best = 0;
     uint32_t best_cost = UINT32_MAX;
     for (int t = 0; t < SHIFT_TRIES && best_cost > 0; t++) {
@@ -136,8 +135,7 @@ static uint16_t choose_shift(builder *b, const ks_ldpc_edge *edges, uint32_t cou
     return best;
 }
 
-static void place_column(builder *b, uint32_t column)
-{
+static void place_column(builder *b, uint32_t column) {
     ks_ldpc_edge *edges = b->graph->edge + b->graph->first[column];
     uint32_t degree = b->degree[column];
     for (uint32_t k = 0; k < degree; k++) {
@@ -157,16 +155,14 @@ static void place_column(builder *b, uint32_t column)
     b->graph->first[column + 1] = b->graph->first[column] + degree;
 }
 
-static ks_status check_spec(const ks_base_spec *spec, uint32_t *edges)
-{
+static ks_status check_spec(const ks_base_spec *spec, uint32_t *edges) {
     uint32_t columns = 0;
-    *edges = 0;
+    *edges = ks_base_edges(spec);
     for (const ks_degree_count *d = spec->degrees; d->count; d++) {
         columns += d->count;
-        *edges += (uint32_t)d->count * d->degree;
         if (d->degree > spec->rows - spec->pairs)
-            return ks_fail(KS_ERR_ARGUMENT, "base %s: a column of degree %u for %u rows", spec->name, d->degree,
-                           spec->rows - spec->pairs);
+            return ks_fail(KS_ERR_ARGUMENT, "base %s: a column of degree %u for %u rows", spec->name,
+                           d->degree, spec->rows - spec->pairs);
     }
     if (columns != spec->columns || columns > KS_BASE_COLUMNS_MAX || spec->rows > KS_BASE_ROWS_MAX ||
         2 * spec->pairs > spec->rows)
@@ -174,8 +170,7 @@ static ks_status check_spec(const ks_base_spec *spec, uint32_t *edges)
     return KS_OK;
 }
 
-ks_status ks_base_grow(ks_base_graph *graph, ks_base_flaws *flaws, const ks_base_spec *spec)
-{
+ks_status ks_base_grow(ks_base_graph *graph, ks_base_flaws *flaws, const ks_base_spec *spec) {
     uint32_t edges;
     memset(graph, 0, sizeof *graph);
     memset(flaws, 0, sizeof *flaws);
@@ -201,19 +196,24 @@ ks_status ks_base_grow(ks_base_graph *graph, ks_base_flaws *flaws, const ks_base
     for (uint32_t c = 0; c < spec->columns; c++)
         place_column(b, c);
     graph->edges = edges;
+    uint16_t most = 0;
+    for (uint32_t r = 0; r < spec->rows; r++)
+        most = b->load[r] > most ? b->load[r] : most;
     free(differences);
     free(b);
+    if (2 * most > KS_LDPC_ROW_EDGES_MAX) {
+        ks_base_graph_free(graph);
+        return ks_fail(KS_ERR_LIMIT, "base %s: merged rows of %u edges", spec->name, 2u * most);
+    }
     return KS_OK;
 }
 
-void ks_base_graph_free(ks_base_graph *graph)
-{
+void ks_base_graph_free(ks_base_graph *graph) {
     free(graph->edge);
     graph->edge = NULL;
 }
 
-uint64_t ks_base_digest(const ks_base_graph *graph, const ks_base_spec *spec)
-{
+uint64_t ks_base_digest(const ks_base_graph *graph, const ks_base_spec *spec) {
     uint64_t h = UINT64_C(0xCBF29CE484222325); /* FNV-1a over degrees and edges */
     for (uint32_t c = 0; c < spec->columns; c++) {
         h = (h ^ (graph->first[c + 1] - graph->first[c])) * UINT64_C(0x100000001B3);

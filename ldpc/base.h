@@ -20,11 +20,12 @@ typedef struct ks_degree_count {
     uint16_t degree, count;
 } ks_degree_count;
 
-/* Remap tables for messages with error rate `error` (units of 2^-32): bit m of rise[class] says that the table steps up by
- * one from magnitude m - 1 to m. Class 0: single rows, class 1: merged pairs. */
+/* Remap tables for messages with error rate `error` (units of 2^-32), as text: magnitude m becomes
+ * table[class][m] - KS_BASE_ZERO. Class 0: single rows, class 1: merged pairs. */
+enum { KS_BASE_ZERO = '(' };
 typedef struct ks_base_level {
     uint32_t error;
-    uint64_t rise[2];
+    char table[2][KS_LDPC_TABLE + 1];
 } ks_base_level;
 
 typedef struct ks_base_spec {
@@ -57,12 +58,14 @@ typedef struct ks_base_flaws {
 extern const ks_base_spec ks_family[];
 extern const unsigned ks_family_count;
 
+uint32_t ks_base_edges(const ks_base_spec *spec);
+
 /* Smallest frame a base serves: z is at least KS_LDPC_Z_MIN. */
 unsigned ks_base_log2n_min(const ks_base_spec *spec);
 
-/* Grows the graph from the seed: columns in random order, each edge to a row of least load; degree-2 columns join different
- * trees; no column meets both rows of a pair; shifts avoid 4-cycles, merged ones if possible. A pure function of the spec. Free
- * with ks_base_graph_free. */
+/* Grows the graph from the seed: columns in random order, each edge to a row of least load; degree-2 columns
+ * join different trees; no column meets both rows of a pair; shifts avoid 4-cycles, merged ones if possible.
+ * A pure function of the spec. Free with ks_base_graph_free. */
 KS_MUST_CHECK ks_status ks_base_grow(ks_base_graph *graph, ks_base_flaws *flaws, const ks_base_spec *spec);
 void ks_base_graph_free(ks_base_graph *graph);
 uint64_t ks_base_digest(const ks_base_graph *graph, const ks_base_spec *spec);

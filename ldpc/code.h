@@ -30,8 +30,8 @@ double ks_code_threshold(const ks_base_spec *spec, uint32_t merges);
 /* The grown graph of a base; grown at first use. NULL when memory was short (the detail is set). */
 const ks_base_graph *ks_code_graph(uint16_t base);
 
-/* Edges by row of a rate at lift z, merged rows first, without the columns from `columns` on; and what the decoder needs
- * beside them. */
+/* Edges by row of a rate at lift z, merged rows first, without the columns from `columns` on; and what the
+ * decoder needs beside them. */
 typedef struct ks_code_decoder {
     ks_ldpc_lists by_row;
     ks_ldpc_remap remap;
@@ -41,7 +41,7 @@ typedef struct ks_code_decoder {
     uint8_t tables[KS_BASE_LEVELS_MAX][2][KS_LDPC_TABLE];
     ks_ldpc_edge edges[KS_CODE_EDGES_MAX];
 } ks_code_decoder;
-void ks_code_decoder_make(ks_code_decoder *decoder, const ks_base_spec *spec, const ks_base_graph *graph, uint32_t merges,
-                          uint32_t z, uint32_t columns);
+void ks_code_decoder_make(ks_code_decoder *decoder, const ks_base_spec *spec, const ks_base_graph *graph,
+                          uint32_t merges, uint32_t z, uint32_t columns);
 
 #endif

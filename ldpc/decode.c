@@ -15,31 +15,26 @@ struct ks_ldpc_workspace {
     void *state;
 };
 
-static size_t aligned(size_t bytes)
-{
+static size_t aligned(size_t bytes) {
     return (bytes + 63) / 64 * 64;
 }
 
 /* Most memory that any base asks for. */
-static ks_status state_bytes(size_t *bytes, unsigned log2n)
-{
+static ks_status state_bytes(size_t *bytes, unsigned log2n) {
     *bytes = 0;
     for (uint16_t b = 0; b < ks_family_count; b++) {
         const ks_base_spec *spec = &ks_family[b];
         if (log2n < ks_base_log2n_min(spec))
             continue;
-        uint32_t edges = 0;
-        for (const ks_degree_count *d = spec->degrees; d->count; d++)
-            edges += (uint32_t)d->degree * d->count;
-        size_t need = ks_ldpc_state_bytes(spec->columns, spec->rows, edges, (1u << log2n) / spec->columns);
+        uint32_t z = (1u << log2n) / spec->columns;
+        size_t need = ks_ldpc_state_bytes(spec->columns, spec->rows, ks_base_edges(spec), z);
         if (need > *bytes)
             *bytes = need;
     }
     return *bytes ? KS_OK : ks_fail(KS_ERR_ARGUMENT, "frames of 2^%u bits are not served", log2n);
 }
 
-ks_status ks_ldpc_workspace_create(ks_ldpc_workspace **out, unsigned log2n)
-{
+ks_status ks_ldpc_workspace_create(ks_ldpc_workspace **out, unsigned log2n) {
     *out = NULL;
     if (log2n < KS_LDPC_LOG2N_MIN || log2n > KS_LDPC_LOG2N_MAX || log2n % 2)
         return ks_fail(KS_ERR_ARGUMENT, "frames of 2^%u bits are not served", log2n);
@@ -56,13 +51,11 @@ ks_status ks_ldpc_workspace_create(ks_ldpc_workspace **out, unsigned log2n)
     return KS_OK;
 }
 
-void ks_ldpc_workspace_destroy(ks_ldpc_workspace *workspace)
-{
+void ks_ldpc_workspace_destroy(ks_ldpc_workspace *workspace) {
     ks_secret_free(workspace);
 }
 
-static ks_status prepare(ks_ldpc_workspace *w, const ks_ldpc_request *request)
-{
+static ks_status prepare(ks_ldpc_workspace *w, const ks_ldpc_request *request) {
     const ks_code_rate *r = ks_code_rate_of(request->rate);
     const ks_base_spec *spec = &ks_family[r->base];
     uint32_t z = (1u << w->log2n) / spec->columns, columns = (uint32_t)((request->real_bits + z - 1) / z);
@@ -78,8 +71,7 @@ static ks_status prepare(ks_ldpc_workspace *w, const ks_ldpc_request *request)
     return KS_OK;
 }
 
-static uint32_t weight_of(const ks_ldpc_request *request)
-{
+static uint32_t weight_of(const ks_ldpc_request *request) {
     const ks_code_rate *r = ks_code_rate_of(request->rate);
     const ks_base_spec *spec = &ks_family[r->base];
     double q = request->qber > 0 ? request->qber : ks_code_threshold(spec, r->merges);
@@ -87,8 +79,7 @@ static uint32_t weight_of(const ks_ldpc_request *request)
     return weight < 1 ? 1 : weight > 16 ? 16 : (uint32_t)weight;
 }
 
-static size_t count_changes(const uint64_t *a, const uint64_t *b, size_t bits)
-{
+static size_t count_changes(const uint64_t *a, const uint64_t *b, size_t bits) {
     size_t count = 0, whole = bits / 64;
     for (size_t i = 0; i < whole; i++)
         count += (size_t)__builtin_popcountll(a[i] ^ b[i]);
@@ -98,13 +89,14 @@ static size_t count_changes(const uint64_t *a, const uint64_t *b, size_t bits)
 }
 
 ks_status ks_ldpc_decode(ks_ldpc_workspace *workspace, ks_ldpc_result *result, uint64_t *frame_out,
-                         const ks_ldpc_request *request)
-{
+                         const ks_ldpc_request *request) {
     size_t n = (size_t)1 << workspace->log2n;
     if (!ks_ldpc_supports(request->rate, workspace->log2n))
-        return ks_fail(KS_ERR_ARGUMENT, "rate %u does not serve frames of 2^%u bits", request->rate, workspace->log2n);
+        return ks_fail(KS_ERR_ARGUMENT, "rate %u does not serve frames of 2^%u bits", request->rate,
+                       workspace->log2n);
     if (request->real_bits == 0 || request->real_bits > n || !(request->qber >= 0 && request->qber <= 0.5))
-        return ks_fail(KS_ERR_ARGUMENT, "%zu bits of %zu, error rate %g", request->real_bits, n, request->qber);
+        return ks_fail(KS_ERR_ARGUMENT, "%zu bits of %zu, error rate %g", request->real_bits, n,
+                       request->qber);
     KS_TRY(prepare(workspace, request));
     ks_ldpc_task task = {.by_row = &workspace->decoder.by_row,
                          .row_class = workspace->decoder.row_class,
@@ -113,7 +105,8 @@ ks_status ks_ldpc_decode(ks_ldpc_workspace *workspace, ks_ldpc_result *result, u
                          .syndrome = request->syndrome,
                          .real_bits = (uint32_t)request->real_bits,
                          .weight = weight_of(request),
-                         .max_passes = request->max_iterations ? request->max_iterations : KS_CODE_DEFAULT_PASSES,
+                         .max_passes =
+                             request->max_iterations ? request->max_iterations : KS_CODE_DEFAULT_PASSES,
                          .patience = KS_CODE_PATIENCE};
     ks_ldpc_outcome outcome;
     ks_kernels_get()->ldpc_decode(&outcome, workspace->decoded, &task, workspace->state);

@@ -10,8 +10,7 @@ enum { BASES_MAX = 128 };
 static ks_base_graph graphs[BASES_MAX];
 static pthread_mutex_t growing = PTHREAD_MUTEX_INITIALIZER;
 
-const ks_base_graph *ks_code_graph(uint16_t base)
-{
+const ks_base_graph *ks_code_graph(uint16_t base) {
     const ks_base_graph *graph = NULL;
     ks_base_flaws ignored;
     (void)pthread_mutex_lock(&growing);
@@ -22,13 +21,12 @@ const ks_base_graph *ks_code_graph(uint16_t base)
 }
 
 /* Merged pairs come first: row i < merges holds rows 2i and 2i + 1 of the base, the rest keep their order. */
-static uint32_t place_of(uint32_t row, uint32_t merges)
-{
+static uint32_t place_of(uint32_t row, uint32_t merges) {
     return row < 2 * merges ? row / 2 : row - merges;
 }
 
-static void fill_lists(ks_code_decoder *d, const ks_base_graph *graph, uint32_t merges, uint32_t z, uint32_t columns)
-{
+static void fill_lists(ks_code_decoder *d, const ks_base_graph *graph, uint32_t merges, uint32_t z,
+                       uint32_t columns) {
     uint32_t next[KS_BASE_ROWS_MAX];
     memset(d->first, 0, sizeof d->first);
     for (uint32_t e = 0; e < graph->first[columns]; e++)
@@ -43,20 +41,16 @@ static void fill_lists(ks_code_decoder *d, const ks_base_graph *graph, uint32_t 
                 (ks_ldpc_edge){(uint16_t)c, (uint16_t)(graph->edge[e].shift & (z - 1))};
 }
 
-static void fill_tables(ks_code_decoder *d, const ks_base_spec *spec)
-{
+static void fill_tables(ks_code_decoder *d, const ks_base_spec *spec) {
     for (uint32_t l = 0; l < spec->levels; l++)
-        for (int k = 0; k < 2; k++) {
-            d->tables[l][k][0] = 0;
-            for (int m = 1; m < KS_LDPC_TABLE; m++)
-                d->tables[l][k][m] = (uint8_t)(d->tables[l][k][m - 1] + (spec->level[l].rise[k] >> m & 1));
-        }
+        for (int k = 0; k < 2; k++)
+            for (int m = 0; m < KS_LDPC_TABLE; m++)
+                d->tables[l][k][m] = (uint8_t)(spec->level[l].table[k][m] - KS_BASE_ZERO);
 }
 
-/* Share of unsatisfied checks, in 2^-16, when every message is wrong with this probability: a check of d edges is
- * unsatisfied with (1 - (1 - 2p)^d) / 2. In integers, so that every machine finds the same. */
-static uint16_t unsatisfied_at(const ks_code_decoder *d, uint32_t error)
-{
+/* Share of unsatisfied checks, in 2^-16, when every message is wrong with this probability: a check of d
+ * edges is unsatisfied with (1 - (1 - 2p)^d) / 2. In integers, so that every machine finds the same. */
+static uint16_t unsatisfied_at(const ks_code_decoder *d, uint32_t error) {
     const uint64_t one = UINT64_C(1) << 31;
     uint64_t base = one - error, sum = 0; /* (1 - 2p) in 2^-31, p in 2^-32 */
     for (uint32_t r = 0; r < d->by_row.rows; r++) {
@@ -69,8 +63,7 @@ static uint16_t unsatisfied_at(const ks_code_decoder *d, uint32_t error)
 }
 
 /* Levels whose range is empty after rounding are left out: limits must fall strictly. */
-static void fill_limits(ks_code_decoder *d, const ks_base_spec *spec)
-{
+static void fill_limits(ks_code_decoder *d, const ks_base_spec *spec) {
     uint32_t kept = 0;
     for (uint32_t l = 0; l < spec->levels; l++) {
         uint16_t limit = unsatisfied_at(d, spec->level[l].error);
@@ -83,10 +76,10 @@ static void fill_limits(ks_code_decoder *d, const ks_base_spec *spec)
     d->remap.levels = kept;
 }
 
-void ks_code_decoder_make(ks_code_decoder *decoder, const ks_base_spec *spec, const ks_base_graph *graph, uint32_t merges,
-                          uint32_t z, uint32_t columns)
-{
-    decoder->by_row = (ks_ldpc_lists){spec->columns, ks_code_rows(spec, merges), z, decoder->first, decoder->edges};
+void ks_code_decoder_make(ks_code_decoder *decoder, const ks_base_spec *spec, const ks_base_graph *graph,
+                          uint32_t merges, uint32_t z, uint32_t columns) {
+    decoder->by_row =
+        (ks_ldpc_lists){spec->columns, ks_code_rows(spec, merges), z, decoder->first, decoder->edges};
     fill_lists(decoder, graph, merges, z, columns);
     for (uint32_t r = 0; r < decoder->by_row.rows; r++)
         decoder->row_class[r] = r < merges;

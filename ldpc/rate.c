@@ -11,49 +11,42 @@ static ks_code_rate rates[KS_CODE_RATES_MAX];
 static unsigned rate_count;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-uint32_t ks_code_rows(const ks_base_spec *spec, uint32_t merges)
-{
+uint32_t ks_code_rows(const ks_base_spec *spec, uint32_t merges) {
     return spec->rows - merges;
 }
 
 /* By leak, then by base: exact integers. */
-static int compare(const void *a, const void *b)
-{
+static int compare(const void *a, const void *b) {
     const ks_code_rate *x = a, *y = b;
     uint32_t p = ks_code_rows(&ks_family[x->base], x->merges) * ks_family[y->base].columns;
     uint32_t q = ks_code_rows(&ks_family[y->base], y->merges) * ks_family[x->base].columns;
     return p != q ? (p > q) - (p < q) : (x->base > y->base) - (x->base < y->base);
 }
 
-static void list_rates(void)
-{
+static void list_rates(void) {
     for (uint16_t b = 0; b < ks_family_count; b++)
         for (uint16_t m = 0; m <= ks_family[b].pairs && rate_count < KS_CODE_RATES_MAX; m++)
             rates[rate_count++] = (ks_code_rate){b, m};
     qsort(rates, rate_count, sizeof *rates, compare);
 }
 
-unsigned ks_ldpc_rate_count(void)
-{
+unsigned ks_ldpc_rate_count(void) {
     (void)pthread_once(&once, list_rates);
     return rate_count;
 }
 
-const ks_code_rate *ks_code_rate_of(uint16_t rate)
-{
+const ks_code_rate *ks_code_rate_of(uint16_t rate) {
     return rate < ks_ldpc_rate_count() ? &rates[rate] : NULL;
 }
 
-uint16_t ks_code_rate_find(uint16_t base, uint16_t merges)
-{
+uint16_t ks_code_rate_find(uint16_t base, uint16_t merges) {
     unsigned i = 0;
     while (i + 1 < ks_ldpc_rate_count() && (rates[i].base != base || rates[i].merges != merges))
         i++;
     return (uint16_t)i;
 }
 
-double ks_code_threshold(const ks_base_spec *spec, uint32_t merges)
-{
+double ks_code_threshold(const ks_base_spec *spec, uint32_t merges) {
     if (spec->pairs == 0)
         return spec->threshold[0];
     double at = (double)merges * (KS_BASE_MARKS - 1) / spec->pairs;
@@ -61,8 +54,7 @@ double ks_code_threshold(const ks_base_spec *spec, uint32_t merges)
     return spec->threshold[i] + (at - i) * (spec->threshold[i + 1] - spec->threshold[i]);
 }
 
-ks_status ks_ldpc_rate_info(ks_ldpc_rate *info, uint16_t rate)
-{
+ks_status ks_ldpc_rate_info(ks_ldpc_rate *info, uint16_t rate) {
     const ks_code_rate *r = ks_code_rate_of(rate);
     if (!r)
         return ks_fail(KS_ERR_ARGUMENT, "rate %u of %u", rate, ks_ldpc_rate_count());
@@ -70,20 +62,20 @@ ks_status ks_ldpc_rate_info(ks_ldpc_rate *info, uint16_t rate)
     *info = (ks_ldpc_rate){.base = spec->name,
                            .columns = spec->columns,
                            .rows = spec->rows,
+                           .edges = ks_base_edges(spec),
                            .merges = r->merges,
                            .leak = (double)ks_code_rows(spec, r->merges) / spec->columns,
                            .threshold = ks_code_threshold(spec, r->merges)};
     return KS_OK;
 }
 
-int ks_ldpc_supports(uint16_t rate, unsigned log2n)
-{
+int ks_ldpc_supports(uint16_t rate, unsigned log2n) {
     const ks_code_rate *r = ks_code_rate_of(rate);
-    return r && log2n % 2 == 0 && log2n <= KS_LDPC_LOG2N_MAX && log2n >= ks_base_log2n_min(&ks_family[r->base]);
+    return r && log2n % 2 == 0 && log2n <= KS_LDPC_LOG2N_MAX &&
+           log2n >= ks_base_log2n_min(&ks_family[r->base]);
 }
 
-ks_status ks_ldpc_next(uint16_t *next, uint16_t rate)
-{
+ks_status ks_ldpc_next(uint16_t *next, uint16_t rate) {
     const ks_code_rate *r = ks_code_rate_of(rate);
     if (!r)
         return ks_fail(KS_ERR_ARGUMENT, "rate %u of %u", rate, ks_ldpc_rate_count());
@@ -93,38 +85,35 @@ ks_status ks_ldpc_next(uint16_t *next, uint16_t rate)
     return KS_OK;
 }
 
-static uint32_t lift(const ks_base_spec *spec, unsigned log2n)
-{
+static uint32_t lift(const ks_base_spec *spec, unsigned log2n) {
     return (1u << log2n) / spec->columns;
 }
 
-size_t ks_ldpc_mother_bits(uint16_t rate, unsigned log2n)
-{
+size_t ks_ldpc_mother_bits(uint16_t rate, unsigned log2n) {
     if (!ks_ldpc_supports(rate, log2n))
         return 0;
     const ks_base_spec *spec = &ks_family[rates[rate].base];
     return (size_t)spec->rows * lift(spec, log2n);
 }
 
-size_t ks_ldpc_syndrome_bits(uint16_t rate, unsigned log2n)
-{
+size_t ks_ldpc_syndrome_bits(uint16_t rate, unsigned log2n) {
     if (!ks_ldpc_supports(rate, log2n))
         return 0;
     const ks_base_spec *spec = &ks_family[rates[rate].base];
     return (size_t)ks_code_rows(spec, rates[rate].merges) * lift(spec, log2n);
 }
 
-size_t ks_ldpc_extra_bits(uint16_t from, uint16_t to, unsigned log2n)
-{
-    if (!ks_ldpc_supports(from, log2n) || !ks_ldpc_supports(to, log2n) || rates[from].base != rates[to].base ||
-        rates[from].merges < rates[to].merges)
+size_t ks_ldpc_extra_bits(uint16_t from, uint16_t to, unsigned log2n) {
+    if (!ks_ldpc_supports(from, log2n) || !ks_ldpc_supports(to, log2n) ||
+        rates[from].base != rates[to].base || rates[from].merges < rates[to].merges)
         return 0;
     return (size_t)(rates[from].merges - rates[to].merges) * lift(&ks_family[rates[from].base], log2n);
 }
 
-/* Distance kept between the expected error rate and the threshold of density evolution: a share of it for what the finite
- * graph loses, and standard deviations of the number of errors in a frame (waterfall of Martinez-Mateo, Elkouss, Martin,
- * arXiv:1205.5729). Measured with `keystill bench ldpc`; docs/reconciliation.md. */
+/* Distance kept between the expected error rate and the threshold of density evolution: a share of it for
+ * what the finite graph loses, and standard deviations of the number of errors in a frame (waterfall of
+ * Martinez-Mateo, Elkouss, Martin, arXiv:1205.5729). Measured with `keystill bench ldpc`;
+ * docs/reconciliation.md. */
 typedef struct margin {
     double share, deviations;
 } margin;
@@ -137,21 +126,18 @@ static const margin margins[KS_LDPC_EFFICIENT + 1][4] = {
 };
 
 /* Rates of a base with fewer merges than this leave no room for retries. */
-static int leaves_room(const ks_code_rate *r)
-{
-    return r->merges * 16u >= ks_family[r->base].pairs;
+static int leaves_room(const ks_code_rate *r) {
+    return r->merges * 4u >= ks_family[r->base].pairs;
 }
 
-static double entropy(double q)
-{
+static double entropy(double q) {
     return q <= 0 ? 0 : -q * log2(q) - (1 - q) * log2(1 - q);
 }
 
-/* The error rate that asks of a full frame as many syndrome bits as q asks of a frame filled to a share: entropy(q) times
- * the share, and a little more, because shortening bends the degrees of the checks. */
-static double shortened(double q, double filled)
-{
-    double goal = entropy(q) * filled * (1 + 0.05 * (1 - filled)), low = 0, high = 0.5;
+/* The error rate that asks of a full frame as many syndrome bits as q asks of a frame filled to a share:
+ * entropy(q) times the share, and a little more, because shortening bends the degrees of the checks. */
+static double shortened(double q, double filled) {
+    double goal = entropy(q) * filled * (1 + 0.3 * (1 - filled)), low = 0, high = 0.5;
     for (int i = 0; i < 40; i++) {
         double middle = (low + high) / 2;
         if (entropy(middle) < goal)
@@ -162,15 +148,16 @@ static double shortened(double q, double filled)
     return filled < 1 ? high : q;
 }
 
-ks_status ks_ldpc_pick(uint16_t *rate, unsigned log2n, double qber, size_t real_bits, ks_ldpc_effort effort)
-{
+ks_status ks_ldpc_pick(uint16_t *rate, unsigned log2n, double qber, size_t real_bits, ks_ldpc_effort effort) {
     size_t n = (size_t)1 << (log2n & 31);
     if (log2n < KS_LDPC_LOG2N_MIN || log2n > KS_LDPC_LOG2N_MAX || log2n % 2)
         return ks_fail(KS_ERR_ARGUMENT, "frames of 2^%u bits are not served", log2n);
     if (real_bits == 0 || real_bits > n || !(qber >= 0 && qber <= 0.5) || effort > KS_LDPC_EFFICIENT)
-        return ks_fail(KS_ERR_ARGUMENT, "%zu bits of %zu, error rate %g, effort %d", real_bits, n, qber, (int)effort);
+        return ks_fail(KS_ERR_ARGUMENT, "%zu bits of %zu, error rate %g, effort %d", real_bits, n, qber,
+                       (int)effort);
     const margin *m = &margins[effort][(log2n - KS_LDPC_LOG2N_MIN) / 2];
-    double real = (double)real_bits, q = qber * (1 + m->share) + m->deviations * sqrt(qber * (1 - qber) / real);
+    double real = (double)real_bits,
+           q = qber * (1 + m->share) + m->deviations * sqrt(qber * (1 - qber) / real);
     double need = shortened(q < 0.5 ? q : 0.5, real / (double)n);
     unsigned best = 0;
     for (unsigned i = 0; i < ks_ldpc_rate_count(); i++) {

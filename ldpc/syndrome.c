@@ -1,28 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Syndromes and their algebra: the mother syndrome has a block of z bits for each row of the base; a rate with m merges has
- * the sums of rows 2i and 2i + 1 for i < m, then the rows from 2m on. */
+/* Syndromes and their algebra: the mother syndrome has a block of z bits for each row of the base; a rate
+ * with m merges has the sums of rows 2i and 2i + 1 for i < m, then the rows from 2m on. */
 #include <string.h>
 
 #include "kernels/kernels.h"
 #include "ldpc/code.h"
 #include "pipeline/status.h"
 
-static uint32_t words_of(const ks_base_spec *spec, unsigned log2n)
-{
+static uint32_t words_of(const ks_base_spec *spec, unsigned log2n) {
     return (1u << log2n) / spec->columns / 64;
 }
 
-static ks_status check_rate(const ks_code_rate **out, uint16_t rate, unsigned log2n)
-{
+static ks_status check_rate(const ks_code_rate **out, uint16_t rate, unsigned log2n) {
     *out = ks_code_rate_of(rate);
     if (!ks_ldpc_supports(rate, log2n))
         return ks_fail(KS_ERR_ARGUMENT, "rate %u does not serve frames of 2^%u bits", rate, log2n);
     return KS_OK;
 }
 
-static ks_status check_step(const ks_code_rate **from_rate, const ks_code_rate **to_rate, uint16_t from, uint16_t to,
-                            unsigned log2n)
-{
+static ks_status check_step(const ks_code_rate **from_rate, const ks_code_rate **to_rate, uint16_t from,
+                            uint16_t to, unsigned log2n) {
     KS_TRY(check_rate(from_rate, from, log2n));
     KS_TRY(check_rate(to_rate, to, log2n));
     if ((*from_rate)->base != (*to_rate)->base || (*from_rate)->merges < (*to_rate)->merges)
@@ -30,8 +27,7 @@ static ks_status check_step(const ks_code_rate **from_rate, const ks_code_rate *
     return KS_OK;
 }
 
-ks_status ks_ldpc_syndrome(uint64_t *mother, const uint64_t *frame, uint16_t rate, unsigned log2n)
-{
+ks_status ks_ldpc_syndrome(uint64_t *mother, const uint64_t *frame, uint16_t rate, unsigned log2n) {
     const ks_code_rate *r;
     KS_TRY(check_rate(&r, rate, log2n));
     const ks_base_graph *graph = ks_code_graph(r->base);
@@ -47,8 +43,7 @@ ks_status ks_ldpc_syndrome(uint64_t *mother, const uint64_t *frame, uint16_t rat
     return KS_OK;
 }
 
-ks_status ks_ldpc_merge(uint64_t *out, const uint64_t *mother, uint16_t rate, unsigned log2n)
-{
+ks_status ks_ldpc_merge(uint64_t *out, const uint64_t *mother, uint16_t rate, unsigned log2n) {
     const ks_code_rate *r;
     KS_TRY(check_rate(&r, rate, log2n));
     size_t w = words_of(&ks_family[r->base], log2n), merged = r->merges;
@@ -59,8 +54,7 @@ ks_status ks_ldpc_merge(uint64_t *out, const uint64_t *mother, uint16_t rate, un
     return KS_OK;
 }
 
-ks_status ks_ldpc_extra(uint64_t *out, const uint64_t *mother, uint16_t from, uint16_t to, unsigned log2n)
-{
+ks_status ks_ldpc_extra(uint64_t *out, const uint64_t *mother, uint16_t from, uint16_t to, unsigned log2n) {
     const ks_code_rate *f, *t;
     KS_TRY(check_step(&f, &t, from, to, log2n));
     size_t w = words_of(&ks_family[f->base], log2n);
@@ -69,14 +63,15 @@ ks_status ks_ldpc_extra(uint64_t *out, const uint64_t *mother, uint16_t from, ui
     return KS_OK;
 }
 
-ks_status ks_ldpc_extend(uint64_t *syndrome, const uint64_t *extra, uint16_t from, uint16_t to, unsigned log2n)
-{
+ks_status ks_ldpc_extend(uint64_t *syndrome, const uint64_t *extra, uint16_t from, uint16_t to,
+                         unsigned log2n) {
     const ks_code_rate *f, *t;
     KS_TRY(check_step(&f, &t, from, to, log2n));
     const ks_base_spec *spec = &ks_family[f->base];
     size_t w = words_of(spec, log2n), old = f->merges, new = t->merges;
     memmove(syndrome + (2 * old - new) * w, syndrome + old * w, (spec->rows - 2 * old) * w * 8);
-    /* Pair i stands at i and splits to new + 2(i - new); from the last pair down nothing is overwritten too early. */
+    /* Pair i stands at i and splits to new + 2(i - new); from the last pair down nothing is overwritten too
+     * early. */
     for (size_t i = old; i-- > new;) {
         uint64_t *sum = syndrome + i * w, *even = syndrome + (2 * i - new) * w, *odd = even + w;
         const uint64_t *sent = extra + (i - new) * w;

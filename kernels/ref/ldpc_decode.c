@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One check at a time, one plain array an edge: the text of kernels/rows_ldpc.h. The state is soft[columns * z], then
- * c[edges * z]. */
+/* One check at a time, one plain array an edge: the text of kernels/rows_ldpc.h. The state is soft[columns *
+ * z], then c[edges * z]. */
 #include "kernels/kernels.h"
 
 #include <stdlib.h>
@@ -8,24 +8,21 @@
 
 ks_k_ldpc_decode_fn ks_ldpc_decode_ref;
 
-static int clamp(int x)
-{
+static int clamp(int x) {
     return x < -128 ? -128 : x > 127 ? 127 : x;
 }
 
-static int bit_of(const uint64_t *words, size_t i)
-{
+static int bit_of(const uint64_t *words, size_t i) {
     return (int)(words[i / 64] >> i % 64 & 1);
 }
 
-static size_t bit_index(const ks_ldpc_lists *rows, uint32_t edge, uint32_t i)
-{
+static size_t bit_index(const ks_ldpc_lists *rows, uint32_t edge, uint32_t i) {
     const ks_ldpc_edge *e = &rows->edges[edge];
     return (size_t)e->node * rows->z + (i + e->shift) % rows->z;
 }
 
-static int do_check(const ks_ldpc_task *task, uint32_t row, uint32_t i, const uint8_t *table, int8_t *soft, int8_t *c)
-{
+static int do_check(const ks_ldpc_task *task, uint32_t row, uint32_t i, const uint8_t *table, int8_t *soft,
+                    int8_t *c) {
     const ks_ldpc_lists *rows = task->by_row;
     uint32_t first = rows->first[row], last = rows->first[row + 1], z = rows->z;
     int v[KS_LDPC_ROW_EDGES_MAX], parity = bit_of(task->syndrome, (size_t)row * z + i);
@@ -54,15 +51,13 @@ static int do_check(const ks_ldpc_task *task, uint32_t row, uint32_t i, const ui
     return parity;
 }
 
-static void pin(int8_t *soft, const ks_ldpc_task *task)
-{
+static void pin(int8_t *soft, const ks_ldpc_task *task) {
     size_t n = (size_t)task->by_row->columns * task->by_row->z;
     for (size_t i = task->real_bits; i < n; i++)
         soft[i] = 127;
 }
 
-static int has_syndrome(const int8_t *soft, const ks_ldpc_task *task)
-{
+static int has_syndrome(const int8_t *soft, const ks_ldpc_task *task) {
     const ks_ldpc_lists *rows = task->by_row;
     for (uint32_t r = 0; r < rows->rows; r++)
         for (uint32_t i = 0; i < rows->z; i++) {
@@ -75,25 +70,23 @@ static int has_syndrome(const int8_t *soft, const ks_ldpc_task *task)
     return 1;
 }
 
-static uint32_t level_for(const ks_ldpc_remap *remap, uint64_t u)
-{
+static uint32_t level_for(const ks_ldpc_remap *remap, uint64_t u) {
     uint32_t level = 0;
     while (level + 1 < remap->levels && u <= remap->limits[level + 1])
         level++;
     return level;
 }
 
-static uint32_t do_pass(const ks_ldpc_task *task, uint64_t u, int8_t *soft, int8_t *c)
-{
+static uint32_t do_pass(const ks_ldpc_task *task, uint64_t u, int8_t *soft, int8_t *c) {
     uint32_t level = level_for(task->remap, u), unsatisfied = 0;
     for (uint32_t r = 0; r < task->by_row->rows; r++)
         for (uint32_t i = 0; i < task->by_row->z; i++)
-            unsatisfied += (uint32_t)do_check(task, r, i, task->remap->tables[level][task->row_class[r]], soft, c);
+            unsatisfied +=
+                (uint32_t)do_check(task, r, i, task->remap->tables[level][task->row_class[r]], soft, c);
     return unsatisfied;
 }
 
-static void run_passes(ks_ldpc_outcome *outcome, const ks_ldpc_task *task, int8_t *soft, int8_t *c)
-{
+static void run_passes(ks_ldpc_outcome *outcome, const ks_ldpc_task *task, int8_t *soft, int8_t *c) {
     const ks_ldpc_lists *rows = task->by_row;
     size_t n = (size_t)rows->columns * rows->z, values = n + (size_t)rows->first[rows->rows] * rows->z;
     uint64_t u = 1 << 15, best = UINT64_MAX;
@@ -122,8 +115,7 @@ static void run_passes(ks_ldpc_outcome *outcome, const ks_ldpc_task *task, int8_
     }
 }
 
-void ks_ldpc_decode_ref(ks_ldpc_outcome *outcome, uint64_t *decoded, const ks_ldpc_task *task, void *state)
-{
+void ks_ldpc_decode_ref(ks_ldpc_outcome *outcome, uint64_t *decoded, const ks_ldpc_task *task, void *state) {
     const ks_ldpc_lists *rows = task->by_row;
     size_t n = (size_t)rows->columns * rows->z;
     int8_t *soft = state, *c = soft + n;

@@ -5,8 +5,7 @@
 
 ks_k_ldpc_syndrome_fn ks_ldpc_syndrome_ref;
 
-void ks_ldpc_syndrome_ref(uint64_t *syndrome, const uint64_t *frame, const ks_ldpc_lists *by_column)
-{
+void ks_ldpc_syndrome_ref(uint64_t *syndrome, const uint64_t *frame, const ks_ldpc_lists *by_column) {
     uint32_t z = by_column->z;
     memset(syndrome, 0, (size_t)by_column->rows * z / 8);
     for (uint32_t c = 0; c < by_column->columns; c++)

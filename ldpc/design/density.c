@@ -6,15 +6,13 @@
 
 enum { M = KS_DENSITY_MAX, CAP = KS_DENSITY_CAP, TOP = KS_DENSITY_INDEX };
 
-void ks_density_channel(ks_density out, double q, int weight)
-{
+void ks_density_channel(ks_density out, double q, int weight) {
     memset(out, 0, sizeof(ks_density));
     out[M + weight] = 1 - q;
     out[M - weight] = q;
 }
 
-void ks_density_add(ks_density out, const ks_density a, const ks_density b)
-{
+void ks_density_add(ks_density out, const ks_density a, const ks_density b) {
     double sum[KS_DENSITY_SIZE + 2 * CAP] = {0};
     for (int v = -CAP; v <= CAP; v++) {
         double p = b[M + v];
@@ -31,16 +29,14 @@ void ks_density_add(ks_density out, const ks_density a, const ks_density b)
     }
 }
 
-double ks_density_error(const ks_density a)
-{
+double ks_density_error(const ks_density a) {
     double e = a[M] / 2;
     for (int i = 0; i < M; i++)
         e += a[i];
     return e;
 }
 
-void ks_density_normalise(ks_density a)
-{
+void ks_density_normalise(ks_density a) {
     double s = 0;
     for (int i = 0; i < KS_DENSITY_SIZE; i++)
         s += a[i];
@@ -48,8 +44,7 @@ void ks_density_normalise(ks_density a)
         a[i] /= s;
 }
 
-void ks_density_tails_of(ks_density_tails *out, const ks_density a)
-{
+void ks_density_tails_of(ks_density_tails *out, const ks_density a) {
     double tail = 0, moment = 0;
     out->tails[M + 1] = out->moments[M + 1] = 0;
     for (int m = M; m > 0; m--) {
@@ -60,8 +55,7 @@ void ks_density_tails_of(ks_density_tails *out, const ks_density a)
     out->moments[0] = moment;
 }
 
-void ks_density_check_of(ks_check_density *out, const ks_density_tails *product)
-{
+void ks_density_check_of(ks_check_density *out, const ks_density_tails *product) {
     for (int m = 0; m <= TOP; m++) {
         double mass = product->tails[m] - (m < TOP ? product->tails[m + 1] : 0);
         double sign = m ? product->moments[m] - (m < TOP ? product->moments[m + 1] : 0) : 0;
@@ -70,8 +64,7 @@ void ks_density_check_of(ks_check_density *out, const ks_density_tails *product)
     }
 }
 
-int ks_density_worth(double right, double wrong, double step)
-{
+int ks_density_worth(double right, double wrong, double step) {
     if (right + wrong < 1e-18)
         return -1;
     double llr = wrong < right * 1e-15 ? 35 : log(right / wrong);
@@ -79,8 +72,7 @@ int ks_density_worth(double right, double wrong, double step)
     return worth < 0 ? 0 : worth > CAP ? CAP : worth;
 }
 
-void ks_density_remap(ks_density out, const ks_check_density *in, const int map[KS_DENSITY_INDEX + 1])
-{
+void ks_density_remap(ks_density out, const ks_check_density *in, const int map[KS_DENSITY_INDEX + 1]) {
     memset(out, 0, sizeof(ks_density));
     for (int m = 0; m <= TOP; m++) {
         out[M + map[m]] += in->right[m];
@@ -88,16 +80,26 @@ void ks_density_remap(ks_density out, const ks_check_density *in, const int map[
     }
 }
 
-void ks_density_own_map(int map[KS_DENSITY_INDEX + 1], const ks_check_density *in, double step)
-{
-    map[0] = 0;
+/* Between known entries a straight line; before the first and after the last a slope of one. */
+static void fill_gaps(int map[KS_DENSITY_INDEX + 1]) {
+    int last = 0;
     for (int m = 1; m <= TOP; m++) {
-        int worth = ks_density_worth(in->right[m], in->wrong[m], step);
-        int least = map[m - 1], most = map[m - 1] + 1;
-        map[m] = worth < least ? least : worth > most ? most : worth;
-        if (worth < 0)
-            map[m] = map[m - 1] + (m > 1 && map[m - 1] > map[m - 2]);
-        if (map[m] > CAP)
-            map[m] = CAP;
+        if (map[m] < 0)
+            continue;
+        for (int k = last + 1; k < m; k++)
+            map[k] = last ? map[last] + (map[m] - map[last]) * (k - last) / (m - last) : map[m] - (m - k);
+        last = m;
     }
+    for (int k = last + 1; k <= TOP; k++)
+        map[k] = map[k - 1] + 1;
+}
+
+void ks_density_own_map(int map[KS_DENSITY_INDEX + 1], const ks_check_density *in, double step) {
+    map[0] = 0;
+    for (int m = 1; m <= TOP; m++)
+        map[m] = ks_density_worth(in->right[m], in->wrong[m], step);
+    fill_gaps(map);
+    map[0] = 0;
+    for (int m = 1; m <= TOP; m++)
+        map[m] = map[m] < map[m - 1] ? map[m - 1] : map[m] > CAP ? CAP : map[m];
 }

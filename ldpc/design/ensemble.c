@@ -6,33 +6,28 @@
 
 #include "ldpc/splitmix.h"
 
-double ks_ensemble_column_degree(const ks_ensemble *ensemble)
-{
+double ks_ensemble_column_degree(const ks_ensemble *ensemble) {
     double s = 0;
     for (int d = 2; d < KS_ENSEMBLE_DEGREES; d++)
         s += ensemble->lambda[d] / d;
     return 1 / s;
 }
 
-double ks_ensemble_row_degree(const ks_ensemble *ensemble)
-{
+double ks_ensemble_row_degree(const ks_ensemble *ensemble) {
     return ks_ensemble_column_degree(ensemble) / ensemble->rows;
 }
 
-double ks_ensemble_leak(const ks_ensemble *ensemble)
-{
+double ks_ensemble_leak(const ks_ensemble *ensemble) {
     return ensemble->rows - ensemble->merges;
 }
 
-double ks_entropy(double q)
-{
+double ks_entropy(double q) {
     return -q * log2(q) - (1 - q) * log2(1 - q);
 }
 
 /* Messages of checks whose mean degree is `degree`: floor and ceiling of it mixed, by edges. */
-static void check_messages(ks_density out, int map[KS_DENSITY_INDEX + 1], const ks_density_tails *tails, double degree,
-                           double step)
-{
+static void check_messages(ks_density out, ks_check_density *check, const ks_density_tails *tails,
+                           double degree, double step) {
     ks_density_tails product;
     double low = floor(degree), high_share = (degree - low) * (low + 1) / degree;
     for (int m = 0; m <= KS_DENSITY_MAX + 1; m++) {
@@ -42,22 +37,22 @@ static void check_messages(ks_density out, int map[KS_DENSITY_INDEX + 1], const 
         product.tails[m] = t * (1 - high_share + high_share * tails->tails[m]);
         product.moments[m] = s * (1 - high_share + high_share * tails->moments[m]);
     }
-    ks_check_density check;
-    ks_density_check_of(&check, &product);
-    ks_density_own_map(map, &check, step);
-    ks_density_remap(out, &check, map);
+    int map[KS_DENSITY_INDEX + 1];
+    ks_density_check_of(check, &product);
+    ks_density_own_map(map, check, step);
+    ks_density_remap(out, check, map);
 }
 
-static void one_pass(ks_density messages, ks_ensemble_pass *pass, const ks_ensemble *ensemble, const ks_density channel)
-{
+static void one_pass(ks_density messages, ks_ensemble_pass *pass, const ks_ensemble *ensemble,
+                     const ks_density channel) {
     double degree = ks_ensemble_row_degree(ensemble);
     ks_density_tails tails;
     ks_density checks, merged, sum, next = {0};
     ks_density_tails_of(&tails, messages);
-    check_messages(checks, pass->map[0], &tails, degree, ensemble->step);
+    check_messages(checks, &pass->check[0], &tails, degree, ensemble->step);
     if (ensemble->merges > 0) {
         double share = 2 * ensemble->merges / ensemble->rows;
-        check_messages(merged, pass->map[1], &tails, 2 * degree, ensemble->step);
+        check_messages(merged, &pass->check[1], &tails, 2 * degree, ensemble->step);
         for (int i = 0; i < KS_DENSITY_SIZE; i++)
             checks[i] += share * (merged[i] - checks[i]);
     }
@@ -75,8 +70,7 @@ static void one_pass(ks_density messages, ks_ensemble_pass *pass, const ks_ensem
     memcpy(messages, next, sizeof next);
 }
 
-int ks_ensemble_run(const ks_ensemble *ensemble, double q, int limit)
-{
+int ks_ensemble_run(const ks_ensemble *ensemble, double q, int limit) {
     int weight = (int)lround(log((1 - q) / q) / ensemble->step);
     double error = q;
     ks_density channel, messages;
@@ -96,8 +90,7 @@ int ks_ensemble_run(const ks_ensemble *ensemble, double q, int limit)
     return limit;
 }
 
-int ks_ensemble_trace(ks_ensemble_pass *passes, int capacity, const ks_ensemble *ensemble, double q)
-{
+int ks_ensemble_trace(ks_ensemble_pass *passes, int capacity, const ks_ensemble *ensemble, double q) {
     ks_density channel, messages;
     ks_density_channel(channel, q, (int)lround(log((1 - q) / q) / ensemble->step));
     memcpy(messages, channel, sizeof channel);
@@ -111,8 +104,7 @@ int ks_ensemble_trace(ks_ensemble_pass *passes, int capacity, const ks_ensemble 
     return n;
 }
 
-double ks_ensemble_threshold(const ks_ensemble *ensemble, int limit, double low, double high)
-{
+double ks_ensemble_threshold(const ks_ensemble *ensemble, int limit, double low, double high) {
     while (high - low > 2e-4 * high) {
         double middle = (low + high) / 2;
         if (ks_ensemble_run(ensemble, middle, limit) < limit)
@@ -126,21 +118,19 @@ double ks_ensemble_threshold(const ks_ensemble *ensemble, int limit, double low,
 static const int degree_set[] = {2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 25, 32};
 enum { DEGREES = sizeof degree_set / sizeof *degree_set };
 
-static double uniform(uint64_t *state)
-{
+static double uniform(uint64_t *state) {
     return (double)(ks_splitmix(state) >> 11) * 0x1p-53;
 }
 
-static int is_within(const ks_ensemble *ensemble, double cycles, double density)
-{
+static int is_within(const ks_ensemble *ensemble, double cycles, double density) {
     double mean = ks_ensemble_column_degree(ensemble);
     double twos = ensemble->lambda[2] / 2 * mean / (ensemble->rows * (1 - KS_ENSEMBLE_MANY));
     return mean <= density && twos <= cycles;
 }
 
 /* Moves edges among three degrees. 0 when the result is no distribution or breaks a limit. */
-static int perturb(ks_ensemble *to, const ks_ensemble *from, double size, double cycles, double density, uint64_t *state)
-{
+static int perturb(ks_ensemble *to, const ks_ensemble *from, double size, double cycles, double density,
+                   uint64_t *state) {
     int degrees[3];
     for (int i = 0; i < 3; i++)
         degrees[i] = degree_set[ks_splitmix(state) % DEGREES];
@@ -160,8 +150,7 @@ static int perturb(ks_ensemble *to, const ks_ensemble *from, double size, double
 }
 
 /* q at which `leak` is `f` times the entropy. */
-static double inverse(double leak, double f)
-{
+static double inverse(double leak, double f) {
     double low = 1e-6, high = 0.5;
     for (int i = 0; i < 60; i++) {
         double middle = (low + high) / 2;
@@ -174,8 +163,7 @@ static double inverse(double leak, double f)
 }
 
 /* 1 when the ensemble decodes at leak / h = f at both ends of the range of merges. */
-static int reaches(ks_ensemble ensemble, double f, int limit)
-{
+static int reaches(ks_ensemble ensemble, double f, int limit) {
     static const double ends[2] = {KS_ENSEMBLE_MANY, KS_ENSEMBLE_FEW};
     for (int i = 0; i < 2; i++) {
         ensemble.merges = ends[i] * ensemble.rows;
@@ -185,8 +173,8 @@ static int reaches(ks_ensemble ensemble, double f, int limit)
     return 1;
 }
 
-double ks_ensemble_optimise(ks_ensemble *ensemble, int limit, double cycles, double density, int trials, uint64_t seed)
-{
+double ks_ensemble_optimise(ks_ensemble *ensemble, int limit, double cycles, double density, int trials,
+                            uint64_t seed) {
     double best = 3, size = 0.1;
     int misses = 0;
     while (!is_within(ensemble, cycles, 1e9)) {

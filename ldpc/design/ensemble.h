@@ -9,8 +9,8 @@
 
 enum { KS_ENSEMBLE_DEGREES = 64 };
 
-/* lambda[d]: share of edges at columns of degree d. Per column there are `rows` rows, of which 2 * merges are merged in pairs
- * to rows of twice the degree. step: LLR of one unit of message. */
+/* lambda[d]: share of edges at columns of degree d. Per column there are `rows` rows, of which 2 * merges are
+ * merged in pairs to rows of twice the degree. step: LLR of one unit of message. */
 typedef struct ks_ensemble {
     double lambda[KS_ENSEMBLE_DEGREES];
     double rows, merges, step;
@@ -22,11 +22,11 @@ double ks_ensemble_row_degree(const ks_ensemble *ensemble);
 double ks_ensemble_leak(const ks_ensemble *ensemble);
 /* Passes of flooding until the error rate is below 1e-5; `limit` when that takes longer or never happens. */
 int ks_ensemble_run(const ks_ensemble *ensemble, double q, int limit);
-/* The passes of a run that ends, down to an error rate of 1e-7: error rate of the messages that enter, and the magnitude that each
- * index of a single row's and of a merged pair's output is worth. Returns how many. */
+/* The passes of a run that ends, down to an error rate of 1e-7: error rate of the messages that enter, and
+ * what single rows and merged pairs make of them. Returns how many. */
 typedef struct ks_ensemble_pass {
     double error;
-    int map[2][KS_DENSITY_INDEX + 1];
+    ks_check_density check[2];
 } ks_ensemble_pass;
 int ks_ensemble_trace(ks_ensemble_pass *passes, int capacity, const ks_ensemble *ensemble, double q);
 /* Largest q that ends within `limit` passes. */
@@ -35,10 +35,11 @@ double ks_ensemble_threshold(const ks_ensemble *ensemble, int limit, double low,
 #define KS_ENSEMBLE_FEW  0.03
 #define KS_ENSEMBLE_MANY 0.12
 
-/* Hill climbing on lambda, `trials` steps, so that leak / h(threshold) falls at the worse end of that range; degree-2
- * columns at most `cycles` times the rows left by most merges, mean column degree at most `density`. Returns the worse
- * leak / h. */
-double ks_ensemble_optimise(ks_ensemble *ensemble, int limit, double cycles, double density, int trials, uint64_t seed);
+/* Hill climbing on lambda, `trials` steps, so that leak / h(threshold) falls at the worse end of that range;
+ * degree-2 columns at most `cycles` times the rows left by most merges, mean column degree at most `density`.
+ * Returns the worse leak / h. */
+double ks_ensemble_optimise(ks_ensemble *ensemble, int limit, double cycles, double density, int trials,
+                            uint64_t seed);
 
 double ks_entropy(double q);
 

@@ -9,7 +9,8 @@
 #include "ldpc/design/ensemble.h"
 
 /* spec: name, columns and first seed are given, the rest is filled. Pairs: `spread` of the rows. */
-KS_MUST_CHECK ks_status ks_family_design(ks_base_spec *spec, ks_base_flaws *flaws, const ks_ensemble *ensemble, double spread);
+KS_MUST_CHECK ks_status ks_family_design(ks_base_spec *spec, ks_base_flaws *flaws,
+                                         const ks_ensemble *ensemble, double spread);
 /* As an initialiser in C. */
 void ks_family_print(FILE *to, const ks_base_spec *spec, const ks_base_flaws *flaws);
 

@@ -14,8 +14,7 @@ typedef struct tables {
     ks_ldpc_remap remap;
 } tables;
 
-static void make_tables(tables *t, uint64_t *seed)
-{
+static void make_tables(tables *t, uint64_t *seed) {
     uint16_t limit = 40000;
     for (int l = 0; l < LEVELS; l++) {
         t->limits[l] = limit;
@@ -28,8 +27,11 @@ static void make_tables(tables *t, uint64_t *seed)
             }
         }
     }
-    t->remap = (ks_ldpc_remap){LEVELS, t->limits, (const uint8_t(*)[2][KS_LDPC_TABLE])t->entries,
-                               {(uint16_t)(ks_test_random(seed) % 30000), (uint16_t)(ks_test_random(seed) % 9000)}};
+    t->remap =
+        (ks_ldpc_remap){LEVELS,
+                        t->limits,
+                        (const uint8_t(*)[2][KS_LDPC_TABLE])t->entries,
+                        {(uint16_t)(ks_test_random(seed) % 30000), (uint16_t)(ks_test_random(seed) % 9000)}};
 }
 
 typedef struct words {
@@ -38,9 +40,9 @@ typedef struct words {
     size_t n, m;
 } words;
 
-/* A frame with few or many errors, and its syndrome, sometimes a wrong one; bits beyond real_bits are garbage. */
-static void make_words(words *w, const ks_test_graph *g, uint32_t real_bits, uint64_t *seed)
-{
+/* A frame with few or many errors, and its syndrome, sometimes a wrong one; bits beyond real_bits are
+ * garbage. */
+static void make_words(words *w, const ks_test_graph *g, uint32_t real_bits, uint64_t *seed) {
     w->n = (size_t)g->by_row.columns * g->by_row.z / 64;
     w->m = (size_t)g->by_row.rows * g->by_row.z / 64;
     w->received = calloc(w->n, 8);
@@ -65,9 +67,8 @@ static void make_words(words *w, const ks_test_graph *g, uint32_t real_bits, uin
     }
 }
 
-static int run_both(ks_k_ldpc_decode_fn *variant, ks_k_ldpc_decode_fn *oracle, const ks_test_graph *g, words *w,
-                    const ks_ldpc_task *task)
-{
+static int run_both(ks_k_ldpc_decode_fn *variant, ks_k_ldpc_decode_fn *oracle, const ks_test_graph *g,
+                    words *w, const ks_ldpc_task *task) {
     const ks_ldpc_lists *rows = &g->by_row;
     uint32_t edges = rows->first[rows->rows];
     size_t bytes = ks_ldpc_state_bytes(rows->columns, rows->rows, edges, rows->z) / 64 * 64 + 64;
@@ -81,16 +82,17 @@ static int run_both(ks_k_ldpc_decode_fn *variant, ks_k_ldpc_decode_fn *oracle, c
     for (int i = 0; i < 64; i++)
         bad |= state[bytes + (size_t)i] != 0x5A;
     if (bad)
-        fprintf(stderr, "ldpc_decode: z %u rows %u columns %u real %u: passes %u %u unsatisfied %u %u converged %u %u\n",
-                rows->z, rows->rows, rows->columns, task->real_bits, a.passes, b.passes, a.unsatisfied, b.unsatisfied,
-                a.converged, b.converged);
+        fprintf(
+            stderr,
+            "ldpc_decode: z %u rows %u columns %u real %u: passes %u %u unsatisfied %u %u converged %u %u\n",
+            rows->z, rows->rows, rows->columns, task->real_bits, a.passes, b.passes, a.unsatisfied,
+            b.unsatisfied, a.converged, b.converged);
     free(state);
     free(oracle_state);
     return bad;
 }
 
-int ks_conformance_ldpc_decode(ks_k_ldpc_decode_fn *variant, ks_k_ldpc_decode_fn *oracle, uint64_t seed)
-{
+int ks_conformance_ldpc_decode(ks_k_ldpc_decode_fn *variant, ks_k_ldpc_decode_fn *oracle, uint64_t seed) {
     ks_test_graph g;
     tables t;
     words w;

@@ -12,10 +12,11 @@ typedef struct ks_test_graph {
     ks_ldpc_lists by_column, by_row;
 } ks_test_graph;
 
-/* Columns of degree 0 to 6 in a random order of rows; one graph in three has a single row or an unused one. */
-static inline void ks_test_graph_make(ks_test_graph *g, uint64_t *seed)
-{
-    uint32_t columns = 1 + (uint32_t)(ks_test_random(seed) % 40), rows = 1 + (uint32_t)(ks_test_random(seed) % 12);
+/* Columns of degree 0 to 6 in a random order of rows; one graph in three has a single row or an unused one.
+ */
+static inline void ks_test_graph_make(ks_test_graph *g, uint64_t *seed) {
+    uint32_t columns = 1 + (uint32_t)(ks_test_random(seed) % 40),
+             rows = 1 + (uint32_t)(ks_test_random(seed) % 12);
     uint32_t z = 64u << ks_test_random(seed) % 4, n = 0;
     uint32_t *first = calloc(columns + 1, sizeof *first), *row_first = calloc(rows + 1, sizeof *row_first);
     ks_ldpc_edge *edges = calloc((size_t)columns * rows, sizeof *edges), *row_edges;
@@ -40,8 +41,7 @@ static inline void ks_test_graph_make(ks_test_graph *g, uint64_t *seed)
     g->by_row = (ks_ldpc_lists){columns, rows, z, row_first, row_edges};
 }
 
-static inline void ks_test_graph_free(ks_test_graph *g)
-{
+static inline void ks_test_graph_free(ks_test_graph *g) {
     free((void *)g->by_column.first);
     free((void *)g->by_column.edges);
     free((void *)g->by_row.first);

@@ -6,8 +6,8 @@
 #include "tests/conformance/conformance.h"
 #include "tests/conformance/ldpc_graph.h"
 
-int ks_conformance_ldpc_syndrome(ks_k_ldpc_syndrome_fn *variant, ks_k_ldpc_syndrome_fn *oracle, uint64_t seed)
-{
+int ks_conformance_ldpc_syndrome(ks_k_ldpc_syndrome_fn *variant, ks_k_ldpc_syndrome_fn *oracle,
+                                 uint64_t seed) {
     ks_test_graph g;
     ks_test_graph_make(&g, &seed);
     size_t frame_words = (size_t)g.by_column.columns * g.by_column.z / 64;
