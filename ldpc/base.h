@@ -13,7 +13,8 @@ enum {
     KS_BASE_ROWS_MAX = 160,
     KS_BASE_DEGREES_MAX = 16,
     KS_BASE_LEVELS_MAX = 32,
-    KS_BASE_MARKS = 5 /* thresholds at 0, 1/4, 1/2, 3/4 and all of the merges */
+    KS_BASE_WEIGHT = 9, /* magnitude of a received bit at the threshold */
+    KS_BASE_MARKS = 5   /* thresholds at 0, 1/4, 1/2, 3/4 and all of the merges */
 };
 
 typedef struct ks_degree_count {

@@ -71,12 +71,19 @@ static ks_status prepare(ks_ldpc_workspace *w, const ks_ldpc_request *request) {
     return KS_OK;
 }
 
+static double log_likelihood(double q) {
+    return log((1 - q) / q);
+}
+
+/* The tables are made for KS_BASE_WEIGHT at the threshold; fewer errors make a received bit worth more. */
 static uint32_t weight_of(const ks_ldpc_request *request) {
     const ks_code_rate *r = ks_code_rate_of(request->rate);
     const ks_base_spec *spec = &ks_family[r->base];
-    double q = request->qber > 0 ? request->qber : ks_code_threshold(spec, r->merges);
-    double weight = q < 0.5 ? round(log((1 - q) / q) / spec->step) : 1;
-    return weight < 1 ? 1 : weight > 16 ? 16 : (uint32_t)weight;
+    double threshold = ks_code_threshold(spec, r->merges);
+    if (!(request->qber > 0 && request->qber < threshold))
+        return KS_BASE_WEIGHT;
+    double more = round((log_likelihood(request->qber) - log_likelihood(threshold)) / spec->step);
+    return KS_BASE_WEIGHT + (more < 7 ? (uint32_t)more : 7);
 }
 
 static size_t count_changes(const uint64_t *a, const uint64_t *b, size_t bits) {

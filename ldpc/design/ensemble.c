@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "ldpc/base.h"
 #include "ldpc/splitmix.h"
 
 double ks_ensemble_column_degree(const ks_ensemble *ensemble) {
@@ -71,11 +72,10 @@ static void one_pass(ks_density messages, ks_ensemble_pass *pass, const ks_ensem
 }
 
 int ks_ensemble_run(const ks_ensemble *ensemble, double q, int limit) {
-    int weight = (int)lround(log((1 - q) / q) / ensemble->step);
     double error = q;
     ks_density channel, messages;
     ks_ensemble_pass ignored;
-    ks_density_channel(channel, q, weight);
+    ks_density_channel(channel, q, KS_BASE_WEIGHT);
     memcpy(messages, channel, sizeof channel);
     for (int pass = 1; pass <= limit; pass++) {
         one_pass(messages, &ignored, ensemble, channel);
@@ -92,7 +92,7 @@ int ks_ensemble_run(const ks_ensemble *ensemble, double q, int limit) {
 
 int ks_ensemble_trace(ks_ensemble_pass *passes, int capacity, const ks_ensemble *ensemble, double q) {
     ks_density channel, messages;
-    ks_density_channel(channel, q, (int)lround(log((1 - q) / q) / ensemble->step));
+    ks_density_channel(channel, q, KS_BASE_WEIGHT);
     memcpy(messages, channel, sizeof channel);
     int n = 0;
     for (; n < capacity; n++) {
@@ -104,7 +104,23 @@ int ks_ensemble_trace(ks_ensemble_pass *passes, int capacity, const ks_ensemble 
     return n;
 }
 
-double ks_ensemble_threshold(const ks_ensemble *ensemble, int limit, double low, double high) {
+/* q at which `leak` is `f` times the entropy. */
+static double inverse(double leak, double f) {
+    double low = 1e-6, high = 0.5;
+    for (int i = 0; i < 60; i++) {
+        double middle = (low + high) / 2;
+        if (ks_entropy(middle) * f < leak)
+            low = middle;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+double ks_ensemble_threshold(const ks_ensemble *ensemble, int limit) {
+    double high = inverse(ks_ensemble_leak(ensemble), 1), low = high * 0.99;
+    for (; low > 1e-4 && ks_ensemble_run(ensemble, low, limit) >= limit; low *= 0.99)
+        high = low;
     while (high - low > 2e-4 * high) {
         double middle = (low + high) / 2;
         if (ks_ensemble_run(ensemble, middle, limit) < limit)
@@ -147,19 +163,6 @@ static int perturb(ks_ensemble *to, const ks_ensemble *from, double size, double
     to->lambda[degrees[1]] += b;
     to->lambda[degrees[2]] -= a + b;
     return to->lambda[degrees[2]] >= 0 && is_within(to, cycles, density);
-}
-
-/* q at which `leak` is `f` times the entropy. */
-static double inverse(double leak, double f) {
-    double low = 1e-6, high = 0.5;
-    for (int i = 0; i < 60; i++) {
-        double middle = (low + high) / 2;
-        if (ks_entropy(middle) * f < leak)
-            low = middle;
-        else
-            high = middle;
-    }
-    return low;
 }
 
 /* 1 when the ensemble decodes at leak / h = f at both ends of the range of merges. */

@@ -29,8 +29,8 @@ typedef struct ks_ensemble_pass {
     ks_check_density check[2];
 } ks_ensemble_pass;
 int ks_ensemble_trace(ks_ensemble_pass *passes, int capacity, const ks_ensemble *ensemble, double q);
-/* Largest q that ends within `limit` passes. */
-double ks_ensemble_threshold(const ks_ensemble *ensemble, int limit, double low, double high);
+/* Largest q that ends within `limit` passes: looked for from capacity down. */
+double ks_ensemble_threshold(const ks_ensemble *ensemble, int limit);
 /* The range of merges, as shares of the rows, over which a base is meant to serve. */
 #define KS_ENSEMBLE_FEW  0.03
 #define KS_ENSEMBLE_MANY 0.12

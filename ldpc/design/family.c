@@ -124,7 +124,7 @@ ks_status ks_family_design(ks_base_spec *spec, ks_base_flaws *flaws, const ks_en
     count_degrees(spec, ensemble);
     for (unsigned i = 0; i < KS_BASE_MARKS; i++) {
         ks_ensemble e = ensemble_of(spec, spec->pairs * i / (KS_BASE_MARKS - 1));
-        spec->threshold[i] = ks_ensemble_threshold(&e, PASSES, 1e-4, 0.2);
+        spec->threshold[i] = ks_ensemble_threshold(&e, PASSES);
     }
     choose_levels(spec);
     return choose_seed(spec, flaws);
