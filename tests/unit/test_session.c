@@ -213,11 +213,12 @@ Test(session, a_sudden_rise_of_errors_is_survived) {
     f->qber = 0.008;
     cr_assert_eq(fixture_start(f), KS_OK);
     fixture_run(f, 2 << 19);
-    f->qber = 0.02; /* rates were chosen for less: retries, perhaps dropped frames */
+    f->qber = 0.0105; /* rates were chosen for less: retries, perhaps dropped frames */
     fixture_run(f, 3 << 19);
     fixture_finish(f);
     cr_expect_eq(f->end[0].end, KS_OK);
     const ks_block_report *a = report_of(f, 0, 2), *b = report_of(f, 1, 2);
+    cr_expect_eq(b->outcome, KS_OUTCOME_KEY, "%s", b->reason);
     cr_expect_gt(b->rounds, 1);
     cr_expect_eq(memcmp(&a->leakage, &b->leakage, sizeof a->leakage), 0);
     cr_expect(fixture_keys_identical(f));
