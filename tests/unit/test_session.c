@@ -210,11 +210,12 @@ Test(session, leakage_is_what_was_sent) {
 
 Test(session, a_sudden_rise_of_errors_is_survived) {
     fixture *f = new_link();
-    f->qber = 0.008;
+    f->parameters.block_slots = 1 << 21;
+    f->qber = 0.020;
     cr_assert_eq(fixture_start(f), KS_OK);
-    fixture_run(f, 2 << 19);
-    f->qber = 0.0105; /* rates were chosen for less: retries, perhaps dropped frames */
-    fixture_run(f, 3 << 19);
+    fixture_run(f, 2 << 21);
+    f->qber = 0.0225; /* rates were chosen for less: retries */
+    fixture_run(f, 3 << 21);
     fixture_finish(f);
     cr_expect_eq(f->end[0].end, KS_OK);
     const ks_block_report *a = report_of(f, 0, 2), *b = report_of(f, 1, 2);
