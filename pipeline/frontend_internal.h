@@ -32,4 +32,12 @@ struct ks_frontend {
     uint64_t events, before_lock, unlocked, backsteps, impossible;
 };
 
+/* Gates what is held along `line`, or by its sync and slot numbers; nothing is held afterwards. */
+KS_MUST_CHECK ks_status ks_frontend_flush_tags(ks_frontend *frontend, const ks_clock_line *line);
+KS_MUST_CHECK ks_status ks_frontend_flush_counted(ks_frontend *frontend);
+/* The biased slot in which a tick lies. */
+uint64_t ks_line_slot_at(const ks_clock_line *line, int64_t tick);
+/* How many of n events, in time order, come no later than `last`. */
+size_t ks_events_until(const ks_event *events, size_t n, int64_t last);
+
 #endif

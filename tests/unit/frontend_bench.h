@@ -61,35 +61,34 @@ static inline int bench_compare(const void *a, const void *b) {
     return x->time < y->time ? -1 : x->time > y->time;
 }
 
+static inline void bench_add_marker(bench *b, const bench_setup *s, uint64_t slot, uint64_t *seed) {
+    double at = (double)slot / s->clock_hz, period = (double)s->marker_slots / s->clock_hz;
+    if (bench_uniform(seed) >= s->marker_loss)
+        bench_add(b, (ks_event){.time = bench_ticks(s, at, s->marker_jitter_ps * bench_normal(seed)),
+                                .lanes = UINT32_C(1) << BENCH_MARKER});
+    if (bench_uniform(seed) < s->marker_spurious)
+        bench_add(b, (ks_event){.time = bench_ticks(s, at + bench_uniform(seed) * period, 0),
+                                .lanes = UINT32_C(1) << BENCH_MARKER});
+}
+
 /* Four detectors, lane = 2 basis + bit; events sorted by time. truth is by slot and holds no slot twice. */
 static inline bench bench_make(const bench_setup *s) {
     bench b = {0};
     uint64_t seed = s->seed;
     double slot_seconds = 1 / s->clock_hz;
-    uint64_t next_click = 0;
-    for (uint64_t slot = 0; slot < s->slots; slot++) {
-        double at = (double)slot * slot_seconds;
-        if (slot % s->marker_slots == 0) {
-            if (bench_uniform(&seed) >= s->marker_loss)
-                bench_add(&b,
-                          (ks_event){.time = bench_ticks(s, at, s->marker_jitter_ps * bench_normal(&seed)),
-                                     .lanes = UINT32_C(1) << BENCH_MARKER});
-            if (bench_uniform(&seed) < s->marker_spurious)
-                bench_add(
-                    &b,
-                    (ks_event){.time = bench_ticks(
-                                   s, at + bench_uniform(&seed) * slot_seconds * (double)s->marker_slots, 0),
-                               .lanes = UINT32_C(1) << BENCH_MARKER});
-        }
-        if (slot < next_click)
+    uint64_t click = 1, marker = 0;
+    while (click < s->slots || marker < s->slots) {
+        if (marker <= click) {
+            bench_add_marker(&b, s, marker, &seed);
+            marker += s->marker_slots;
             continue;
-        if (slot > 0) {
-            unsigned lane = (unsigned)(ks_test_random(&seed) % 4);
-            bench_add(&b, (ks_event){.time = bench_ticks(s, at, s->jitter_ps * bench_normal(&seed)),
-                                     .lanes = UINT32_C(1) << lane});
-            b.truth[b.clicks++] = ks_detection_make(slot, lane >> 1, lane & 1, 0);
         }
-        next_click = slot + 1 + (uint64_t)(-log(bench_uniform(&seed)) / s->click_probability);
+        unsigned lane = (unsigned)(ks_test_random(&seed) % 4);
+        double at = (double)click * slot_seconds;
+        bench_add(&b, (ks_event){.time = bench_ticks(s, at, s->jitter_ps * bench_normal(&seed)),
+                                 .lanes = UINT32_C(1) << lane});
+        b.truth[b.clicks++] = ks_detection_make(click, lane >> 1, lane & 1, 0);
+        click += 1 + (uint64_t)(-log(bench_uniform(&seed)) / s->click_probability);
     }
     qsort(b.events, b.n, sizeof *b.events, bench_compare);
     b.span_seconds = (double)s->slots * slot_seconds;

@@ -257,6 +257,25 @@ Test(frontend_clock, pps) {
     bench_free(&b);
 }
 
+/* A tagger on a distributed clock: a gigahertz source is followed from second to second by prediction. */
+Test(frontend_clock, pps_of_a_gigahertz_source) {
+    bench_setup s = standard();
+    s.marker_slots = 1000000000;
+    s.slots = UINT64_C(12000000000);
+    s.click_probability = 2e-6;
+    s.marker_jitter_ps = 30;
+    s.offset = 3e-6;
+    bench b = bench_make(&s);
+    ks_frontend_config c = bench_config(&s);
+    c.lanes[BENCH_MARKER].role = KS_LANE_PPS;
+    c.hold_events = 500;
+    bench_result r = bench_run(&c, b.events, b.n, 4096, 0, 7);
+    cr_expect_eq(bench_wrong(&b, &r), 0, "%zu of %zu wrong", bench_wrong(&b, &r), r.n);
+    cr_expect_gt((double)r.n, 0.5 * (double)b.clicks, "%zu of %zu", r.n, b.clicks);
+    free(r.detections);
+    bench_free(&b);
+}
+
 Test(frontend_clock, cutting_and_room_make_no_difference) {
     bench_setup s = standard();
     s.slots = 1000000;
