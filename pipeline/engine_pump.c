@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The pump: carries out what the session asks for and brings it what has arrived. */
+#include <stdlib.h>
+#include <string.h>
+#include <keystill/secret.h>
+
+#include "pipeline/engine_internal.h"
+#include "pipeline/status.h"
+
+/* ---- actions */
+
+static void wake(void *context) {
+    ks_engine *e = context;
+    ks_engine_lock(e);
+    ks_engine_unlock_changed(e);
+}
+
+static ks_status start_job(ks_engine *e, ks_job *job) {
+    if (e->job_count == e->job_capacity) {
+        size_t capacity = e->job_capacity ? 2 * e->job_capacity : 64;
+        ks_job **jobs = realloc(e->jobs, capacity * sizeof *jobs);
+        if (!jobs)
+            return ks_fail(KS_ERR_MEMORY, "no memory for jobs");
+        e->jobs = jobs;
+        e->job_capacity = capacity;
+    }
+    if (e->config.threaded) {
+        job->wake = wake;
+        job->wake_context = e;
+    }
+    KS_TRY(ks_device_submit(e->config.device, job));
+    e->jobs[e->job_count++] = job;
+    return KS_OK;
+}
+
+static ks_status want_states(ks_engine *e, const ks_action *a) {
+    ks_state_request *r = calloc(1, sizeof *r);
+    uint64_t *slots = malloc((a->count ? a->count : 1) * sizeof *slots);
+    if (!r || !slots) {
+        free(r);
+        free(slots);
+        return ks_fail(KS_ERR_MEMORY, "no memory for %zu slots", a->count);
+    }
+    memcpy(slots, a->slots, a->count * sizeof *slots);
+    *r = (ks_state_request){.id = a->request, .count = a->count, .slots = slots};
+    *e->requests_tail = r;
+    e->requests_tail = &r->next;
+    return KS_OK;
+}
+
+static ks_status store(ks_engine *e) {
+    ks_pool_write w;
+    while (ks_pool_next_write(e->config.session.pool, &w)) {
+        if (e->config.store)
+            KS_TRY(e->config.store(e->config.context, w.offset, w.data, w.bytes));
+        ks_pool_write_done(e->config.session.pool);
+    }
+    ks_session_stored(e->session);
+    return KS_OK;
+}
+
+static void closed(ks_engine *e, ks_status status, const char *reason) {
+    ks_engine_lock(e);
+    if (!e->closed) {
+        e->over = e->closed = 1;
+        e->end = status;
+        if (status != KS_OK)
+            (void)strncpy(e->reason, reason, sizeof e->reason - 1);
+    }
+    ks_engine_unlock_changed(e);
+}
+
+static ks_status send(ks_engine *e, const ks_action *a) {
+    ks_engine_lock(e);
+    ks_status status = ks_queue_put(&e->outbox, a->data, a->bytes);
+    ks_engine_unlock_changed(e);
+    return status;
+}
+
+static ks_status act(ks_engine *e, const ks_action *a) {
+    switch (a->kind) {
+    case KS_ACTION_NONE:
+        break;
+    case KS_ACTION_SEND:
+        return send(e, a);
+    case KS_ACTION_JOB:
+        return start_job(e, a->job);
+    case KS_ACTION_STORE:
+        e->store_wanted = 1;
+        break;
+    case KS_ACTION_STATES:
+        return want_states(e, a);
+    case KS_ACTION_FORGET:
+        if (e->config.forget)
+            e->config.forget(e->config.context, a->slot);
+        break;
+    case KS_ACTION_KEY:
+        return ks_engine_take_key(e, a);
+    case KS_ACTION_CONFIRM:
+    case KS_ACTION_DISCARD:
+        ks_engine_settle_block(e, a);
+        break;
+    case KS_ACTION_REPORT:
+        if (e->config.on_report)
+            e->config.on_report(e->config.context, a->report);
+        break;
+    case KS_ACTION_CLOSED:
+        closed(e, a->status, ks_session_reason(e->session));
+        break;
+    }
+    return KS_OK;
+}
+
+/* ---- the pump: each function returns 1 when it moved something */
+
+static int pump_actions(ks_engine *e, ks_status *status) {
+    int moved = 0;
+    while (*status == KS_OK) {
+        ks_action a;
+        *status = ks_session_next(e->session, &a);
+        if (*status != KS_OK || a.kind == KS_ACTION_NONE)
+            break;
+        *status = act(e, &a);
+        moved = 1;
+    }
+    if (*status == KS_OK && e->store_wanted) {
+        e->store_wanted = 0;
+        *status = store(e);
+        moved = 1;
+    }
+    return moved;
+}
+
+static int pump_jobs(ks_engine *e) {
+    int moved = 0;
+    for (size_t i = 0; i < e->job_count;)
+        if (ks_job_done(e->jobs[i])) {
+            ks_job *job = e->jobs[i];
+            e->jobs[i] = e->jobs[--e->job_count];
+            ks_session_job_done(e->session, job);
+            moved = 1;
+        } else {
+            i++;
+        }
+    return moved;
+}
+
+static ks_status answer_states(ks_engine *e, ks_state_request *r) {
+    const size_t count = r->count;
+    ks_state *states = malloc(count ? count : 1);
+    if (!states)
+        return ks_fail(KS_ERR_MEMORY, "no memory for %zu states", count);
+    ks_status status = count ? e->config.states(e->config.context, states, r->slots, count) : KS_OK;
+    if (status == KS_OK) {
+        e->requests = r->next;
+        if (!e->requests)
+            e->requests_tail = &e->requests;
+        status = ks_session_states(e->session, r->id, states, count);
+        free(r->slots);
+        free(r);
+    }
+    ks_wipe(states, count);
+    free(states);
+    return status;
+}
+
+static int pump_states(ks_engine *e, ks_status *status) {
+    int moved = 0;
+    while (*status == KS_OK && !e->over && e->requests) {
+        ks_status answered = answer_states(e, e->requests);
+        if (answered == KS_ERR_EMPTY)
+            break;
+        *status = answered;
+        moved = 1;
+    }
+    return moved;
+}
+
+static int outbox_has_room(ks_engine *e) {
+    ks_engine_lock(e);
+    int room = e->outbox.bytes < e->outbox.limit;
+    ks_engine_unlock(e);
+    return room;
+}
+
+static int pump_inbox(ks_engine *e) {
+    int moved = 0;
+    while (!e->over && outbox_has_room(e)) {
+        ks_engine_lock(e);
+        ks_packet *p = ks_queue_take(&e->inbox);
+        ks_engine_unlock(e);
+        if (!p)
+            break;
+        const ks_status received = ks_session_receive(e->session, p->data, p->bytes);
+        ks_wipe(p->data, p->bytes);
+        free(p->data);
+        free(p);
+        moved = 1;
+        if (received != KS_OK)
+            break; /* the action CLOSED says why */
+    }
+    return moved;
+}
+
+/* Hands the session one contiguous run of the ring of detections; 1 when it took some. */
+static int offer_detections(ks_engine *e) {
+    ks_engine_lock(e);
+    const size_t run =
+        e->fifo_count < KS_FIFO_DETECTIONS - e->fifo_at ? e->fifo_count : KS_FIFO_DETECTIONS - e->fifo_at;
+    /* The frontier holds once all detections before it are in. */
+    const uint64_t frontier = run == e->fifo_count ? e->fifo_frontier : 0;
+    ks_engine_unlock(e);
+    size_t taken = 0;
+    if (ks_session_detections(e->session, e->fifo + e->fifo_at, run, frontier, &taken) != KS_OK)
+        return 1; /* the action CLOSED says why */
+    ks_engine_lock(e);
+    e->fifo_at = (e->fifo_at + taken) % KS_FIFO_DETECTIONS;
+    e->fifo_count -= taken;
+    ks_engine_unlock(e);
+    return taken != 0;
+}
+
+static int pump_detections(ks_engine *e) {
+    int moved = 0;
+    while (!e->over && ks_session_established(e->session) && outbox_has_room(e) && offer_detections(e))
+        moved = 1;
+    return moved;
+}
+
+static int pump_requests(ks_engine *e, ks_status *status) {
+    ks_engine_lock(e);
+    const link_change change = e->link_wanted;
+    e->link_wanted = LINK_SAME;
+    const int established = ks_session_established(e->session);
+    const int finish = e->finish_wanted && established && e->fifo_count == 0;
+    e->finish_wanted &= !finish;
+    ks_engine_unlock(e);
+    if (change != LINK_SAME && !e->over)
+        ks_session_disconnected(e->session);
+    if (change == LINK_UP && !e->over)
+        *status = ks_session_connected(e->session);
+    if (finish)
+        ks_session_finish(e->session);
+    return change != LINK_SAME || finish;
+}
+
+ks_status ks_engine_pump(ks_engine *e) {
+    ks_status status = KS_OK;
+    for (int moved = 1; moved && status == KS_OK;) {
+        ks_session_tick(e->session, e->config.now(e->config.context));
+        moved = pump_requests(e, &status);
+        moved |= pump_jobs(e);
+        moved |= pump_actions(e, &status);
+        moved |= pump_states(e, &status);
+        moved |= pump_inbox(e);
+        if (e->config.session.role == KS_BOB)
+            moved |= pump_detections(e);
+        ks_engine_place_keys(e);
+        if (!e->config.threaded)
+            moved |= ks_device_poll(e->config.device);
+    }
+    if (status != KS_OK)
+        closed(e, status, ks_error_detail());
+    ks_engine_lock(e);
+    ks_session_get_totals(e->session, &e->totals);
+    e->established = ks_session_established(e->session);
+    ks_engine_unlock(e);
+    return status;
+}
