@@ -189,9 +189,8 @@ void ks_proof_tupkary2024(ks_length_result *r, const ks_proof_input *in) {
     if (s <= 0.0 || t <= 0.0 || v >= t)
         return;
     r->sampled = v / t + sqrt(log(1.0 / e) * (t + s) * (t + 1.0) / (s * t * t));
-    double g1 = in->delta1 > 0.0 ? binomial_deviation(s, e) : 0.0;
-    double g2 = in->delta2 > 0.0 ? binomial_deviation(s, e) : 0.0;
-    r->phase_error = (r->sampled + in->delta1 + g1) / (1.0 - in->delta2 - g2);
+    double g = binomial_deviation(s, e); /* their code adds it at delta = 0 too */
+    r->phase_error = (r->sampled + in->delta1 + g) / (1.0 - in->delta2 - g);
     r->exact = s * (1.0 - ks_entropy_capped(r->phase_error)) - in->leak - 2.0 * log2(1.0 / (2.0 * e)) -
                log2(2.0 / e);
 }
