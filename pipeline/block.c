@@ -284,8 +284,7 @@ ks_status ks_block_length(ks_session *s, ks_block *b, ks_length_result *result) 
     if (p->basis_choice == KS_BASIS_PASSIVE && !p->accept_passive)
         result->bits = 0;
     b->report.length = *result;
-    b->report.epsilon =
-        2 * p->epsilon.acceptance + p->epsilon.amplification + exp2(ks_verification_log2_epsilon(n));
+    b->report.epsilon = ks_epsilon_total(&p->epsilon, ks_verification_log2_epsilon(n));
     return KS_OK;
 }
 
@@ -397,6 +396,8 @@ ks_status ks_block_deliver(ks_session *s, ks_block *b) {
         node->action.block = b->number;
     }
     b->report.keys = keys;
+    /* The block's two tags: each may be forged with the probability of its hash. */
+    b->report.epsilon += 2 * exp2(ks_hash_log2_epsilon(ks_transcript_blocks(&b->transcript)));
     b->report.secret_bits = b->length;
     b->report.pool_bits = (uint64_t)b->refill * 8;
     return ks_pending_add(s, b->number, keys, bytes, b->refill);

@@ -187,7 +187,8 @@ static int pump_inbox(ks_engine *e) {
     int moved = 0;
     while (!e->over && outbox_has_room(e)) {
         ks_engine_lock(e);
-        ks_packet *p = ks_queue_take(&e->inbox);
+        /* A message of a new connection waits until the session knows of the connection. */
+        ks_packet *p = e->link_wanted == LINK_SAME ? ks_queue_take(&e->inbox) : NULL;
         ks_engine_unlock(e);
         if (!p)
             break;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Each allocation is a private mapping of whole pages with its size in a leading page-internal header, so that locking and
- * dump exclusion never touch a neighbour's pages. */
+/* Each allocation is a private mapping of whole pages with its size in a leading page-internal header, so
+ * that locking and dump exclusion never touch a neighbour's pages. */
 #include <keystill/secret.h>
 
 #include <stdatomic.h>
@@ -15,16 +15,14 @@ enum { HEADER = 64 };
 
 static atomic_size_t unlocked;
 
-void ks_wipe(void *memory, size_t bytes)
-{
+void ks_wipe(void *memory, size_t bytes) {
     if (memory && bytes) {
         memset(memory, 0, bytes);
         __asm__ volatile("" : : "r"(memory) : "memory");
     }
 }
 
-int ks_equal(const void *a, const void *b, size_t bytes)
-{
+int ks_equal(const void *a, const void *b, size_t bytes) {
     const volatile uint8_t *x = a, *y = b;
     uint8_t difference = 0;
     for (size_t i = 0; i < bytes; i++)
@@ -32,8 +30,7 @@ int ks_equal(const void *a, const void *b, size_t bytes)
     return difference == 0;
 }
 
-ks_status ks_secret_alloc(void **out, size_t bytes, ks_secret_kind kind)
-{
+ks_status ks_secret_alloc(void **out, size_t bytes, ks_secret_kind kind) {
     *out = NULL;
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
     if (bytes == 0 || bytes > SIZE_MAX - HEADER - page)
@@ -46,8 +43,9 @@ ks_status ks_secret_alloc(void **out, size_t bytes, ks_secret_kind kind)
     if (mlock(base, size) != 0) {
         if (kind == KS_SECRET_STRICT) {
             (void)munmap(base, size);
-            return ks_fail(KS_ERR_MEMORY, "cannot lock %zu bytes of key memory: raise the limit of locked memory (ulimit -l)",
-                           size);
+            return ks_fail(
+                KS_ERR_MEMORY,
+                "cannot lock %zu bytes of key memory: raise the limit of locked memory (ulimit -l)", size);
         }
         (void)atomic_fetch_add(&unlocked, 1);
     }
@@ -56,8 +54,7 @@ ks_status ks_secret_alloc(void **out, size_t bytes, ks_secret_kind kind)
     return KS_OK;
 }
 
-void ks_secret_free(void *memory)
-{
+void ks_secret_free(void *memory) {
     if (!memory)
         return;
     uint8_t *base = (uint8_t *)memory - HEADER;
@@ -67,7 +64,6 @@ void ks_secret_free(void *memory)
     (void)munmap(base, size);
 }
 
-size_t ks_secret_unlocked(void)
-{
+size_t ks_secret_unlocked(void) {
     return atomic_load(&unlocked);
 }

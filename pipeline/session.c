@@ -238,11 +238,27 @@ ks_status ks_session_connected(ks_session *s) {
     return status == KS_OK ? KS_OK : ks_session_end(s, status);
 }
 
+/* Messages that were meant for a connection that is gone. */
+static void drop_unsent(ks_session *s) {
+    for (ks_node **at = &s->first; *at;) {
+        ks_node *node = *at;
+        if (node->action.kind != KS_ACTION_SEND) {
+            at = &node->next;
+            continue;
+        }
+        *at = node->next;
+        if (s->tail == &node->next)
+            s->tail = at;
+        free_node(node);
+    }
+}
+
 void ks_session_disconnected(ks_session *s) {
     if (s->state == KS_SESSION_CLOSED || s->state == KS_SESSION_IDLE)
         return;
     ks_block_lose_all(s, "the connection was lost");
     forget_requests(s);
+    drop_unsent(s);
     for (ks_pending *p = s->pending; p; p = p->next)
         p->announced = 0;
     s->announcements = 0;

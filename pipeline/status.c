@@ -7,8 +7,7 @@
 
 static _Thread_local char detail[512];
 
-const char *ks_status_name(ks_status status)
-{
+const char *ks_status_name(ks_status status) {
     switch (status) {
     case KS_OK:
         return "ok";
@@ -48,13 +47,11 @@ const char *ks_status_name(ks_status status)
     return "unknown status";
 }
 
-const char *ks_error_detail(void)
-{
+const char *ks_error_detail(void) {
     return detail;
 }
 
-ks_status ks_fail(ks_status status, const char *format, ...)
-{
+ks_status ks_fail(ks_status status, const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
     (void)vsnprintf(detail, sizeof detail, format, arguments);
@@ -62,8 +59,7 @@ ks_status ks_fail(ks_status status, const char *format, ...)
     return status;
 }
 
-ks_status ks_fail_in(ks_status status, const char *format, ...)
-{
+ks_status ks_fail_in(ks_status status, const char *format, ...) {
     char cause[sizeof detail];
     memcpy(cause, detail, sizeof cause);
     va_list arguments;
@@ -75,7 +71,6 @@ ks_status ks_fail_in(ks_status status, const char *format, ...)
     return status;
 }
 
-const char *ks_version(void)
-{
+const char *ks_version(void) {
     return KS_VERSION_TEXT;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Setting the error detail of the calling thread. Exported from the shared library for libkeystill-host alone. */
+/* Setting the error detail of the calling thread. Exported from the shared library for libkeystill-host
+ * alone. */
 #ifndef KS_PIPELINE_STATUS_H
 #define KS_PIPELINE_STATUS_H
 
@@ -11,11 +12,11 @@ KS_API ks_status ks_fail(ks_status status, const char *format, ...) KS_PRINTF(2,
 KS_API ks_status ks_fail_in(ks_status status, const char *format, ...) KS_PRINTF(2, 3);
 
 /* Leaves the function when `call` fails, passing its status on. */
-#define KS_TRY(call)                                                                                                   \
-    do {                                                                                                               \
-        ks_status ks_try_status = (call);                                                                              \
-        if (ks_try_status != KS_OK)                                                                                    \
-            return ks_try_status;                                                                                      \
+#define KS_TRY(call)                                                                                         \
+    do {                                                                                                     \
+        ks_status ks_try_status = (call);                                                                    \
+        if (ks_try_status != KS_OK)                                                                          \
+            return ks_try_status;                                                                            \
     } while (0)
 
 #endif

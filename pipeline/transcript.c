@@ -29,6 +29,11 @@ void ks_transcript_tag(const ks_transcript *t, ks_direction direction, const uin
     ks_wipe(hash, sizeof hash);
 }
 
+uint64_t ks_transcript_blocks(const ks_transcript *t) {
+    return ks_hash_blocks(&t->stream[0][KS_ALICE_TO_BOB]) + ks_hash_blocks(&t->stream[0][KS_BOB_TO_ALICE]) +
+           1;
+}
+
 void ks_transcript_wipe(ks_transcript *t) {
     ks_wipe(t, sizeof *t);
 }

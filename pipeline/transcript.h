@@ -22,6 +22,8 @@ void ks_transcript_add(ks_transcript *t, ks_direction stream, const uint8_t *dat
 /* Wegman-Carter tag of everything added so far, under the hash key of `direction` and a one-time pad. */
 void ks_transcript_tag(const ks_transcript *t, ks_direction direction, const uint8_t pad[KS_PAD_BYTES],
                        uint8_t tag[16]);
+/* Blocks of 16 bytes a tag covers, the length block included. */
+uint64_t ks_transcript_blocks(const ks_transcript *t);
 void ks_transcript_wipe(ks_transcript *t);
 
 #endif
