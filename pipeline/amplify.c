@@ -1,22 +1,33 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Plans of Toeplitz hashing: sizes, workspace, choice of the method. */
+/* Plans of Toeplitz hashing: sizes, workspace, choice between schoolbook products (short blocks) and the
+ * transform. */
 #include <keystill/amplify.h>
 #include <keystill/secret.h>
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "kernels/kernels.h"
 #include "kernels/toeplitz_bits.h"
+#include "pipeline/amplify_workers.h"
 #include "pipeline/status.h"
+
+/* A transform of N points costs as much as this many products of words a point, seed included; measured with
+ * `keystill bench amplify`, docs/amplification.md. Changes nothing but the time. */
+static const unsigned products_per_point[KS_ISA_COUNT] = {
+    [KS_ISA_generic] = 1, [KS_ISA_avx2] = 20, [KS_ISA_avx512] = 10, [KS_ISA_avx512icl] = 50};
 
 struct ks_toeplitz_plan {
     size_t n_max, m_max;
     ks_toeplitz_form form;
     const ks_kernels *kernels;
-    size_t n, m, c; /* of the prepared seed; n = 0: none */
-    uint64_t *band; /* the prepared seed: see band_build */
-    uint64_t *key;  /* the c bits that T multiplies, tail zero */
-    uint64_t *product;
+    ks_pool_of_workers *workers; /* NULL for one thread */
+    size_t n, m;                 /* of the prepared seed; n = 0: none */
+    int direct;                  /* it is prepared for schoolbook products */
+    ks_toeplitz_shape shape;     /* of its transform; m and c of both */
+    void *prepared;              /* its transform, or its band: see band_build */
+    void *work;                  /* of the transforms, or the key with its tail masked */
+    uint64_t *product;           /* T key */
 };
 
 static size_t columns(size_t n, size_t m, ks_toeplitz_form form) {
@@ -32,16 +43,37 @@ size_t ks_toeplitz_seed_bits(size_t n, size_t m, ks_toeplitz_form form) {
 void ks_toeplitz_plan_destroy(ks_toeplitz_plan *plan) {
     if (!plan)
         return;
-    ks_secret_free(plan->band);
-    ks_secret_free(plan->key);
+    ks_workers_destroy(plan->workers);
+    ks_secret_free(plan->prepared);
+    ks_secret_free(plan->work);
     ks_secret_free(plan->product);
     free(plan);
 }
 
+static int is_direct(const ks_toeplitz_plan *plan, const ks_toeplitz_shape *shape) {
+    size_t products = ks_toeplitz_words(shape->c) * ks_toeplitz_words(shape->m);
+    return products / products_per_point[plan->kernels->isa] <= shape->rows << shape->log_row;
+}
+
+static ks_toeplitz_shape shape_of(const ks_toeplitz_plan *plan, size_t m, size_t c) {
+    return ks_toeplitz_shape_of(m, c, ks_toeplitz_least_log_row(plan->kernels->isa));
+}
+
+static size_t larger(size_t a, size_t b) {
+    return a > b ? a : b;
+}
+
+/* Bytes for every n <= n_max, m <= m_max. A transform of p coefficients has rows of at most max(2^least, p /
+ * 8) points and fewer than p points and one row; key and output fill at most all of them. */
 static ks_status workspace(ks_toeplitz_plan *plan) {
-    size_t words = plan->n_max / 64 + plan->m_max / 64 + 3 + KS_TOEPLITZ_BAND_PAD;
-    KS_TRY(ks_secret_alloc((void **)&plan->band, words * 8, KS_SECRET_BLOCK));
-    KS_TRY(ks_secret_alloc((void **)&plan->key, ks_toeplitz_words(plan->n_max) * 8, KS_SECRET_BLOCK));
+    const size_t bits = (plan->form == KS_TOEPLITZ_STANDARD ? plan->n_max + plan->m_max : plan->n_max) + 32;
+    const size_t coefficients = bits / 16 + 1;
+    const size_t row = larger((size_t)1 << ks_toeplitz_least_log_row(plan->kernels->isa), coefficients / 8);
+    const size_t band =
+        ks_toeplitz_words(plan->n_max) + ks_toeplitz_words(plan->m_max) + KS_TOEPLITZ_BAND_PAD;
+    const size_t points = coefficients + row;
+    KS_TRY(ks_secret_alloc(&plan->prepared, larger(points * sizeof(uint32_t), band * 8), KS_SECRET_BLOCK));
+    KS_TRY(ks_secret_alloc(&plan->work, points * (sizeof(uint32_t) + sizeof(uint16_t)), KS_SECRET_BLOCK));
     return ks_secret_alloc((void **)&plan->product, ks_toeplitz_words(plan->m_max) * 8, KS_SECRET_BLOCK);
 }
 
@@ -62,6 +94,8 @@ ks_status ks_toeplitz_plan_create(ks_toeplitz_plan **out, size_t n_max, size_t m
     plan->form = form;
     plan->kernels = ks_kernels_get();
     ks_status status = workspace(plan);
+    if (status == KS_OK && threads > 1)
+        status = ks_workers_create(&plan->workers, threads);
     if (status != KS_OK) {
         ks_toeplitz_plan_destroy(plan);
         return status;
@@ -95,32 +129,55 @@ ks_status ks_toeplitz_prepare(ks_toeplitz_plan *plan, const uint64_t *seed, size
                        plan->n_max, plan->m_max);
     plan->n = n;
     plan->m = m;
-    plan->c = columns(n, m, plan->form);
-    if (plan->c)
-        band_build(plan->band, seed, plan->c, m);
+    const size_t c = columns(n, m, plan->form);
+    if (c == 0)
+        return KS_OK;
+    plan->shape = shape_of(plan, m, c);
+    plan->direct = is_direct(plan, &plan->shape);
+    if (plan->direct)
+        band_build(plan->prepared, seed, c, m);
+    else
+        plan->kernels->toeplitz_prepare(&plan->shape, plan->prepared, plan->work, seed,
+                                        ks_workers_of(plan->workers));
     return KS_OK;
 }
 
-/* out = T key in its first m bits. */
-static void multiply(ks_toeplitz_plan *plan, uint64_t *out, const uint64_t *key) {
-    size_t key_words = ks_toeplitz_words(plan->c), out_words = ks_toeplitz_words(plan->m);
+/* product = T key. */
+static void multiply(ks_toeplitz_plan *plan, const uint64_t *key) {
+    if (!plan->direct) {
+        plan->kernels->toeplitz_apply(&plan->shape, plan->product, key, plan->prepared, plan->work,
+                                      ks_workers_of(plan->workers));
+        return;
+    }
+    const size_t c = plan->shape.c, key_words = ks_toeplitz_words(c);
+    uint64_t *masked = plan->work;
     for (size_t w = 0; w < key_words; w++)
-        plan->key[w] = ks_bits_fetch(key, plan->c, 64 * w);
-    plan->kernels->toeplitz_direct(out, out_words, plan->key, key_words, plan->band);
+        masked[w] = ks_bits_fetch(key, c, 64 * w);
+    plan->kernels->toeplitz_direct(plan->product, ks_toeplitz_words(plan->m), masked, key_words,
+                                   plan->prepared);
+}
+
+/* product += x[n-m .. n-1]. */
+static void add_identity(uint64_t *product, const uint64_t *key, size_t n, size_t m) {
+    const uint64_t *in = key + (n - m) / 64;
+    const size_t shift = (n - m) % 64, whole = m / 64;
+    for (size_t w = 0; w < whole; w++)
+        product[w] ^= shift ? in[w] >> shift | in[w + 1] << (64 - shift) : in[w];
+    if (m % 64)
+        product[whole] ^= ks_bits_fetch(key, n, n - m + 64 * whole);
 }
 
 ks_status ks_toeplitz_apply_prepared(ks_toeplitz_plan *plan, uint64_t *out, const uint64_t *key) {
     if (plan->n == 0)
         return ks_fail(KS_ERR_STATE, "no seed is prepared");
-    size_t words = ks_toeplitz_words(plan->m);
-    if (plan->c)
-        multiply(plan, plan->product, key);
-    for (size_t w = 0; w < words; w++) {
-        uint64_t value = plan->c ? plan->product[w] : 0;
-        if (plan->form == KS_TOEPLITZ_MODIFIED)
-            value ^= ks_bits_fetch(key, plan->n, plan->n - plan->m + 64 * w);
-        out[w] = value;
-    }
+    const size_t words = ks_toeplitz_words(plan->m), c = columns(plan->n, plan->m, plan->form);
+    if (c)
+        multiply(plan, key);
+    else
+        memset(plan->product, 0, words * 8);
+    if (plan->form == KS_TOEPLITZ_MODIFIED)
+        add_identity(plan->product, key, plan->n, plan->m);
+    memcpy(out, plan->product, words * 8);
     if (plan->m % 64)
         out[words - 1] &= ((uint64_t)1 << plan->m % 64) - 1;
     return KS_OK;

@@ -111,6 +111,87 @@ Test(amplify, definition_at_small_sizes) {
     }
 }
 
+/* Sizes around every border of the transform, structured inputs, every instruction set, one and three
+ * threads: a sample of output bits against the definition. */
+static void sample_against_definition(size_t n, size_t m, ks_toeplitz_form form, int kind, unsigned threads,
+                                      uint64_t state) {
+    size_t bits = ks_toeplitz_seed_bits(n, m, form);
+    uint64_t *key = stream(state, n), *seed = stream(state + 1, bits),
+             *out = malloc(ks_toeplitz_words(m) * 8);
+    for (size_t i = 0; i < ks_toeplitz_words(n); i++)
+        key[i] = kind == 1 ? ~UINT64_C(0) : kind == 2 ? UINT64_C(0x5555555555555555) : kind == 3 ? 0 : key[i];
+    if (kind == 3)
+        key[n / 3 / 64] = 1;
+    for (size_t i = 0; kind == 1 || kind == 2 ? i < ks_toeplitz_words(bits) : 0; i++)
+        seed[i] = kind == 1 ? ~UINT64_C(0) : UINT64_C(0xaaaaaaaaaaaaaaaa);
+    ks_toeplitz_plan *plan;
+    cr_assert_eq(ks_toeplitz_plan_create(&plan, n, m, form, threads), KS_OK);
+    cr_assert_eq(ks_toeplitz_apply(plan, out, key, n, m, seed), KS_OK);
+    for (int i = 0; i < 24; i++) {
+        size_t at = i == 0 ? 0 : i == 1 ? m - 1 : ks_test_random(&state) % m;
+        cr_assert_eq(bit(out, at), defined_bit(key, seed, n, m, form, at),
+                     "n %zu m %zu form %d kind %d bit %zu", n, m, (int)form, kind, at);
+    }
+    ks_toeplitz_plan_destroy(plan);
+    free(key);
+    free(seed);
+    free(out);
+}
+
+static const char *const levels[] = {"generic", "avx2", "avx512", "avx512icl"};
+
+Test(amplify, long_blocks_at_every_level) {
+    for (int level = 0; level < 4; level++) {
+        if (ks_kernels_force(levels[level]) != 0)
+            continue;
+        uint64_t state = 77;
+        for (int i = 0; i < 12; i++) {
+            size_t n = 20000 + ks_test_random(&state) % 400000, m = 1 + ks_test_random(&state) % n;
+            sample_against_definition(n, m, (ks_toeplitz_form)(i % 2), i % 4, i % 3 ? 1 : 3, state);
+        }
+        sample_against_definition(2200001, 1100000, KS_TOEPLITZ_MODIFIED, 0, 1,
+                                  5); /* constants of GF(2^32) */
+    }
+    cr_assert_eq(ks_kernels_force(NULL), 0);
+}
+
+Test(amplify, known_answers_at_every_level) {
+    for (int level = 0; level < 4; level++)
+        if (ks_kernels_force(levels[level]) == 0)
+            for (size_t i = 6; i < sizeof known / sizeof *known; i++)
+                if (level == 3 || known[i].n < 2000000)
+                    check_known(&known[i], 1 + (unsigned)i % 2);
+    cr_assert_eq(ks_kernels_force(NULL), 0);
+}
+
+/* T (a + b) = T a + T b with one prepared seed, and T 0 = 0. */
+Test(amplify, linear_in_the_key) {
+    const size_t n = 123457, m = 55555, words = ks_toeplitz_words(n);
+    uint64_t *a = stream(1, n), *b = stream(2, n), *sum = malloc(words * 8), *seed = stream(3, n);
+    uint64_t *ya = calloc(words, 8), *yb = calloc(words, 8);
+    for (size_t i = 0; i < words; i++)
+        sum[i] = a[i] ^ b[i];
+    ks_toeplitz_plan *plan;
+    cr_assert_eq(ks_toeplitz_plan_create(&plan, n, m, KS_TOEPLITZ_MODIFIED, 1), KS_OK);
+    cr_assert_eq(ks_toeplitz_prepare(plan, seed, n, m), KS_OK);
+    cr_assert_eq(ks_toeplitz_apply_prepared(plan, ya, a), KS_OK);
+    cr_assert_eq(ks_toeplitz_apply_prepared(plan, yb, b), KS_OK);
+    cr_assert_eq(ks_toeplitz_apply_prepared(plan, sum, sum), KS_OK); /* in place */
+    for (size_t i = 0; i < ks_toeplitz_words(m); i++)
+        cr_assert_eq(sum[i], ya[i] ^ yb[i]);
+    memset(a, 0, words * 8);
+    cr_assert_eq(ks_toeplitz_apply_prepared(plan, ya, a), KS_OK);
+    for (size_t i = 0; i < ks_toeplitz_words(m); i++)
+        cr_assert_eq(ya[i], 0);
+    ks_toeplitz_plan_destroy(plan);
+    free(a);
+    free(b);
+    free(sum);
+    free(seed);
+    free(ya);
+    free(yb);
+}
+
 Test(amplify, arguments_are_checked) {
     ks_toeplitz_plan *plan;
     uint64_t words[16] = {0};
