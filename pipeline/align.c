@@ -13,7 +13,9 @@ static const double first_noise = 1.0 / 16;     /* of a slot: jitter of markers 
 static const double most_noise = 1.0 / 4;       /* of a slot: jitter is never believed to be larger */
 static const double chain_slack = 1.0 / 4; /* of a slot: how far markers of a first lock may lie off a line */
 static const double chain_wander = 2e-9;   /* relative: what a free oscillator adds to that */
-enum { CHAIN_LEAST = 4, CHAIN_LONGEST = 24 }; /* markers that make a lock; intervals that it may span */
+static const double chain_share = 0.6; /* of the pulses seen meanwhile must be on the line of a first lock */
+static const double chain_luck = 7;    /* -log10 of the chance that pulses lie on a line by accident */
+enum { CHAIN_LEAST = 4, CHAIN_LONGEST = 1000000 }; /* markers that make a lock; intervals that it may span */
 
 static const double q32 = 4294967296.0;
 
@@ -98,19 +100,26 @@ static int on_line(const ks_align *a, unsigned from, double period, double width
     return count;
 }
 
+/* Pulses that a line must have: all but two lie on it by accident with chance 2 width / period each. */
+static int least_on_line(double period, double width) {
+    int least = 2 + (int)ceil(chain_luck / log10(fmax(period / (2 * width), 1.01)));
+    return least > CHAIN_LEAST ? least : CHAIN_LEAST;
+}
+
 /* Intervals of a chain that starts with seen marker `from` and ends with the newest; 0 when they make none.
- */
+ * Places may be empty: taggers with a conditional filter send a marker only beside a click. */
 static unsigned chain_from(const ks_align *a, unsigned from) {
-    double nominal = a->config.period, width = chain_width(a);
+    double nominal = a->config.period, width = chain_width(a), slack = a->config.tolerance * nominal;
     double span = to_ticks(a->seen[a->seen_count - 1] - a->seen[from]);
     double number = round(span / nominal);
-    if (number < CHAIN_LEAST - 1 || number > CHAIN_LONGEST)
+    if (number < CHAIN_LEAST - 1 || number > CHAIN_LONGEST ||
+        number * slack + width > number_fraction * nominal)
         return 0;
-    if (fabs(span - number * nominal) > a->config.tolerance * number * nominal + width)
+    if (fabs(span - number * nominal) > number * slack + width)
         return 0;
-    int needed = (int)ceil(0.6 * (number + 1));
     int found = on_line(a, from, span / number, width);
-    return found >= (needed > CHAIN_LEAST ? needed : CHAIN_LEAST) ? (unsigned)number : 0;
+    int enough = found >= chain_share * (a->seen_count - from) && found >= least_on_line(nominal, width);
+    return enough ? (unsigned)number : 0;
 }
 
 static void remember(ks_align *a, ks_clock_time time) {

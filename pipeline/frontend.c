@@ -72,13 +72,14 @@ static ks_status flush_all(ks_frontend *f) {
 
 /* Markers that should have come before `time` have not: what waited for them is gated by prediction. */
 static ks_status pass_deadlines(ks_frontend *f, int64_t time) {
-    while (f->trusted && time > f->deadline) {
-        KS_TRY(flush_predicted(f));
-        f->intervals_waited++;
-        set_deadline(f);
-        if (!clock_is_certain(f, f->deadline))
-            f->trusted = 0;
-    }
+    if (!f->trusted || time <= f->deadline)
+        return KS_OK;
+    KS_TRY(flush_predicted(f));
+    f->intervals_waited =
+        (uint64_t)((ks_clock_from_ticks(time) - f->align.track.phase) / f->align.track.period);
+    set_deadline(f);
+    if (!clock_is_certain(f, f->deadline))
+        f->trusted = 0;
     return KS_OK;
 }
 

@@ -107,6 +107,30 @@ Test(frontend_clock, missing_markers) {
     bench_free(&b);
 }
 
+/* A conditional filter: one marker in fifty is there. */
+Test(frontend_clock, sparse_markers) {
+    bench_setup s = standard();
+    s.marker_slots = 400;
+    s.offset = 10e-6;
+    s.marker_loss = 0.98;
+    s.marker_spurious = 0.002; /* one in ten of those that are there */
+    bench b = bench_make(&s);
+    bench_result r = run(&s, &b);
+    /* Slot 0 is the first accepted marker; the difference is a whole number of markers. */
+    uint64_t shift = 10000 - r.stats.markers - r.stats.markers_missed;
+    cr_expect(r.stats.locked);
+    cr_expect_gt((double)r.n, 0.9 * (double)b.clicks);
+    size_t wrong = r.n;
+    for (uint64_t first = 0; first <= shift && wrong; first++) {
+        for (size_t i = 0; i < r.n; i++)
+            r.detections[i] += first ? s.marker_slots << KS_DETECTION_SLOT_SHIFT : 0;
+        wrong = bench_wrong(&b, &r);
+    }
+    cr_expect_eq(wrong, 0);
+    free(r.detections);
+    bench_free(&b);
+}
+
 Test(frontend_clock, spurious_markers) {
     bench_setup s = standard();
     s.offset = -30e-6;
