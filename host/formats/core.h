@@ -73,7 +73,7 @@ struct ks_reader {
 struct ks_decoder {
     size_t header;    /* size of the first header chunk, 0 without a header */
     size_t record;    /* bytes a record; 0: text */
-    int lines;        /* text: 1: records are lines, 0: words between white space */
+    int lines;        /* text: 1: records are lines, 0: words */
     const char *what; /* "16-byte tag", for messages */
     /* Sets unit, kind and rules once the format is known. */
     ks_status (*begin)(ks_reader *reader);

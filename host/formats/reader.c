@@ -277,8 +277,17 @@ static ks_status feed_binary(ks_reader *reader, const uint8_t *data, size_t byte
 
 /* ---- text records */
 
-static int ends_record(const ks_reader *reader, uint8_t c) {
-    return c == '\n' || c == '\r' || (!reader->decoder->lines && (c == ' ' || c == '\t'));
+/* Length of the record that starts here, n when its end is not among these bytes. Words end at blanks and
+ * control characters. */
+static size_t text_length(const uint8_t *text, size_t n, int lines) {
+    size_t length = 0;
+    if (lines) {
+        const uint8_t *end = memchr(text, '\n', n);
+        return end ? (size_t)(end - text) : n;
+    }
+    while (length < n && text[length] > ' ')
+        length++;
+    return length;
 }
 
 static ks_status take_text(ks_reader *reader, const uint8_t *text, size_t n, ks_event *events,
@@ -290,6 +299,8 @@ static ks_status take_text(ks_reader *reader, const uint8_t *text, size_t n, ks_
         reader->info.records++;
         return count_bad(reader, text, n);
     }
+    if (n > 0 && text[n - 1] == '\r')
+        n--;
     return n > 0 ? take_record(reader, text, n, events, count) : KS_OK;
 }
 
@@ -310,9 +321,7 @@ static ks_status feed_text(ks_reader *reader, const uint8_t *data, size_t bytes,
     ks_status status = KS_OK;
     while (used < bytes && *count < capacity && status == KS_OK) {
         const uint8_t *text = data + used;
-        size_t n = 0, left = bytes - used;
-        while (n < left && !ends_record(reader, text[n]))
-            n++;
+        size_t left = bytes - used, n = text_length(text, left, reader->decoder->lines);
         if (reader->held == 0)
             reader->offset = reader->info.bytes + used;
         used += n < left ? n + 1 : n;
