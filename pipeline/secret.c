@@ -11,7 +11,7 @@
 
 #include "pipeline/status.h"
 
-enum { HEADER = 64 };
+enum { HEADER = 64, HUGE_FROM = 4 << 20 };
 
 static atomic_size_t unlocked;
 
@@ -40,6 +40,8 @@ ks_status ks_secret_alloc(void **out, size_t bytes, ks_secret_kind kind) {
     if (base == MAP_FAILED)
         return ks_fail(KS_ERR_MEMORY, "cannot map %zu bytes of secret memory", size);
     (void)madvise(base, size, MADV_DONTDUMP);
+    if (size >= HUGE_FROM)
+        (void)madvise(base, size, MADV_HUGEPAGE); /* transforms walk such blocks with large strides */
     if (mlock(base, size) != 0) {
         if (kind == KS_SECRET_STRICT) {
             (void)munmap(base, size);
