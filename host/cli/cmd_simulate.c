@@ -40,7 +40,7 @@ static double seconds_of(clockid_t clock) {
 }
 
 static int parse(options *o, int argc, char **argv) {
-    ks_option table[KS_LINK_OPTIONS_MOST + OWN_OPTIONS];
+    ks_option table[KS_LINK_OPTIONS + OWN_OPTIONS];
     *o = (options){.format = "ptu", .pattern_slots = 4000};
     const ks_option own[] = {
         {"events", 0, KS_OPTION_TEXT, &o->events, "FILE", "write Bob's events; - is standard output", NULL},

@@ -37,12 +37,12 @@ size_t ks_link_options_table(ks_option *table, ks_link_options *o, const char *p
     table[n++] = option("mu", KS_OPTION_TEXT, &o->mu, "A[,B[,C]]", "mean photon numbers, falling");
     table[n++] = option("probability", KS_OPTION_TEXT, &o->probability, "P[,Q[,R]]", "their chances");
     table[n++] = option("misalignment", KS_OPTION_NUMBER, &o->misalignment, "P", "of both bases");
-    for (size_t i = 0; i < KS_LINK_FIELDS_MOST; i++) {
+    for (size_t i = 0; i < KS_SIM_FIELDS; i++) {
         o->number[i] = NAN;
         o->flag[i] = -1;
     }
     const ks_sim_field *field;
-    for (size_t i = 0; (field = ks_sim_field_at(i)) != NULL && i < KS_LINK_FIELDS_MOST; i++) {
+    for (size_t i = 0; (field = ks_sim_field_at(i)) != NULL; i++) {
         if (is_listed(field->name))
             continue;
         if (is_flag(field))
@@ -105,7 +105,7 @@ int ks_link_options_apply(ks_sim_config *config, const ks_link_options *o) {
     if (!isnan(o->misalignment))
         config->misalignment[0] = config->misalignment[1] = o->misalignment;
     const ks_sim_field *field;
-    for (size_t i = 0; (field = ks_sim_field_at(i)) != NULL && i < KS_LINK_FIELDS_MOST; i++) {
+    for (size_t i = 0; (field = ks_sim_field_at(i)) != NULL; i++) {
         double value = o->flag[i] >= 0 ? o->flag[i] : o->number[i];
         if (!isnan(value) && ks_sim_field_set(config, field, value) != KS_OK)
             return ks_cli_fail(KS_EXIT_USAGE, "--%s: %s", field->name, ks_error_detail());

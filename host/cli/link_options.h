@@ -4,21 +4,23 @@
 #define KS_HOST_CLI_LINK_OPTIONS_H
 
 #include "host/cli/cli.h"
-#include "host/simulator/simulator.h"
+#include "host/simulator/presets.h"
 
-enum { KS_LINK_OPTIONS_MOST = 56, KS_LINK_FIELDS_MOST = 64 };
+/* Options that are no parameters, and six parameters that are options together. */
+enum { KS_LINK_OPTIONS_OWN = 9, KS_LINK_FIELDS_LISTED = 6 };
+enum { KS_LINK_OPTIONS = KS_SIM_FIELDS - KS_LINK_FIELDS_LISTED + KS_LINK_OPTIONS_OWN };
 
 typedef struct ks_link_options {
     const char *preset, *mu, *probability;
     double misalignment;
     double seconds;
     uint64_t pulses, seed, threads;
-    double number[KS_LINK_FIELDS_MOST]; /* NAN: not given */
-    int flag[KS_LINK_FIELDS_MOST];      /* -1: not given */
+    double number[KS_SIM_FIELDS]; /* NAN: not given */
+    int flag[KS_SIM_FIELDS];      /* -1: not given */
     int list_presets;
 } ks_link_options;
 
-/* Writes at most KS_LINK_OPTIONS_MOST rows that fill in `options`; returns their number. The caller adds its
+/* Writes KS_LINK_OPTIONS rows that fill in `options`; returns their number. The caller adds its
  * own and the end of the table. `preset` is the default one. */
 size_t ks_link_options_table(ks_option *table, ks_link_options *options, const char *preset);
 

@@ -58,6 +58,8 @@ static ks_status check_channel(const ks_sim_config *config) {
     KS_TRY(within(config->receiver_db, 0, 200, "receiver loss in dB"));
     KS_TRY(within(config->fade_db, 0, 100, "fade in dB"));
     KS_TRY(within(config->fade_period_s, 1e-3, 1e9, "fade period in s"));
+    KS_TRY(within(config->rotation_deg_s, -1e6, 1e6, "rotation in deg/s"));
+    KS_TRY(within(config->intercepted, 0, 1, "share of intercepted slots"));
     KS_TRY(within(config->background_hz, 0, 1e12, "background in Hz"));
     KS_TRY(within(config->delay_ps_km, 0, 1e9, "delay in ps/km"));
     for (int basis = 0; basis < 2; basis++)

@@ -7,11 +7,22 @@ int ks_sim_detectors(const ks_sim_config *config) {
     return config->passive ? 4 : 2;
 }
 
-double ks_sim_transmittance(const ks_sim_config *config, double seconds) {
+int ks_sim_channel_varies(const ks_sim_config *config) {
+    return config->fade_db > 0 || config->rotation_deg_s != 0;
+}
+
+ks_sim_channel ks_sim_channel_at(const ks_sim_config *config, double seconds) {
     double db = config->distance_km * config->fibre_db_km + config->extra_db + config->receiver_db;
+    double turned = config->rotation_deg_s * seconds * M_PI / 180;
+    ks_sim_channel channel;
     if (config->fade_db > 0)
         db += config->fade_db * 0.5 * (1 - cos(2 * M_PI * seconds / config->fade_period_s));
-    return pow(10, -db / 10);
+    channel.transmittance = pow(10, -db / 10);
+    for (int basis = 0; basis < 2; basis++) {
+        double wrong = config->misalignment[basis];
+        channel.misalignment[basis] = turned == 0 ? wrong : pow(sin(asin(sqrt(wrong)) + turned), 2);
+    }
+    return channel;
 }
 
 double ks_sim_open(const ks_sim_config *config) {
@@ -32,40 +43,40 @@ double ks_sim_background_rate(const ks_sim_config *config, int detector) {
 
 /* Share of the light of `state` that reaches the detector of (basis, bit) when all of it enters that basis.
  */
-static double share_of_light(const ks_sim_config *config, unsigned state, unsigned basis, unsigned bit) {
+static double share_of_light(const ks_sim_channel *channel, unsigned state, unsigned basis, unsigned bit) {
     if ((state >> 1 & 1) != basis)
         return 0.5;
-    double wrong = config->misalignment[basis];
+    double wrong = channel->misalignment[basis];
     return (state & 1) == bit ? 1 - wrong : wrong;
 }
 
 double ks_sim_mean_count(const ks_sim_config *config, unsigned state, unsigned basis, int detector,
-                         double transmittance) {
+                         const ks_sim_channel *channel) {
     unsigned k = state >> KS_STATE_INTENSITY_SHIFT;
     if (k >= config->source.intensities)
         return 0;
-    double light = config->source.mean[k] * transmittance * config->detector[detector].efficiency;
+    double light = config->source.mean[k] * channel->transmittance * config->detector[detector].efficiency;
     if (!config->passive)
-        return light * share_of_light(config, state, basis, (unsigned)detector);
+        return light * share_of_light(channel, state, basis, (unsigned)detector);
     unsigned arm = (unsigned)detector >> 1;
     light *= arm ? config->bob_test_basis : 1 - config->bob_test_basis;
-    return light * share_of_light(config, state, arm, (unsigned)detector & 1);
+    return light * share_of_light(channel, state, arm, (unsigned)detector & 1);
 }
 
 static double chance_of_any(const ks_sim_config *config, unsigned state, unsigned basis,
-                            double transmittance) {
+                            const ks_sim_channel *channel) {
     double mean = 0;
     for (int d = 0; d < ks_sim_detectors(config); d++)
-        mean += ks_sim_mean_count(config, state, basis, d, transmittance);
+        mean += ks_sim_mean_count(config, state, basis, d, channel);
     return -expm1(-mean);
 }
 
 static void fill_row(ks_sim_row *row, const ks_sim_config *config, unsigned state, unsigned basis,
-                     double transmittance, double brightest) {
+                     const ks_sim_channel *channel, double brightest) {
     int detectors = ks_sim_detectors(config);
     double click[KS_SIM_DETECTORS], chance[KS_SIM_PATTERNS];
     for (int d = 0; d < detectors; d++)
-        click[d] = -expm1(-ks_sim_mean_count(config, state, basis, d, transmittance));
+        click[d] = -expm1(-ks_sim_mean_count(config, state, basis, d, channel));
     row->patterns = 0;
     for (unsigned mask = 1; mask < 1u << detectors; mask++) {
         double p = 1;
@@ -87,13 +98,13 @@ static void fill_row(ks_sim_row *row, const ks_sim_config *config, unsigned stat
     row->total = row->cumulative[row->patterns - 1];
 }
 
-void ks_sim_table_fill(ks_sim_table *table, const ks_sim_config *config, double transmittance) {
+void ks_sim_table_fill(ks_sim_table *table, const ks_sim_config *config, const ks_sim_channel *channel) {
     unsigned bases = config->passive ? 1 : 2;
     table->brightest = 0;
     for (unsigned basis = 0; basis < bases; basis++)
         for (unsigned state = 0; state < KS_SIM_STATES; state++)
-            table->brightest = fmax(table->brightest, chance_of_any(config, state, basis, transmittance));
+            table->brightest = fmax(table->brightest, chance_of_any(config, state, basis, channel));
     for (unsigned basis = 0; basis < bases; basis++)
         for (unsigned state = 0; state < KS_SIM_STATES; state++)
-            fill_row(&table->row[basis][state], config, state, basis, transmittance, table->brightest);
+            fill_row(&table->row[basis][state], config, state, basis, channel, table->brightest);
 }

@@ -22,13 +22,21 @@ typedef struct ks_sim_table {
 } ks_sim_table;
 
 int ks_sim_detectors(const ks_sim_config *config);
-/* Transmittance from Alice's output to the detectors' inputs at a time of Alice's clock. */
-double ks_sim_transmittance(const ks_sim_config *config, double seconds);
+/* The channel at a moment: transmittance from Alice's output to the detectors' inputs, misalignment of either
+ * basis. */
+typedef struct ks_sim_channel {
+    double transmittance;
+    double misalignment[2];
+} ks_sim_channel;
+
+ks_sim_channel ks_sim_channel_at(const ks_sim_config *config, double seconds);
+/* 0 when the channel is the same at all times. */
+int ks_sim_channel_varies(const ks_sim_config *config);
 /* Mean number of photons that a detector counts in a slot. A phase-randomised coherent pulse splits into
  * independent Poisson counts, so this is all that the photon-number distribution leaves to know. */
 double ks_sim_mean_count(const ks_sim_config *config, unsigned state, unsigned basis, int detector,
-                         double transmittance);
-void ks_sim_table_fill(ks_sim_table *table, const ks_sim_config *config, double transmittance);
+                         const ks_sim_channel *channel);
+void ks_sim_table_fill(ks_sim_table *table, const ks_sim_config *config, const ks_sim_channel *channel);
 /* Dark and background counts a second of a detector, averaged over its gates. */
 double ks_sim_dark_rate(const ks_sim_config *config, int detector);
 double ks_sim_background_rate(const ks_sim_config *config, int detector);

@@ -20,14 +20,12 @@ static const ks_sim_field fields[] = {
 #undef KS_SIM_FIELD
 };
 
-enum { FIELDS = sizeof fields / sizeof *fields };
-
 const ks_sim_field *ks_sim_field_at(size_t index) {
-    return index < FIELDS ? &fields[index] : NULL;
+    return index < KS_SIM_FIELDS ? &fields[index] : NULL;
 }
 
 const ks_sim_field *ks_sim_field_find(const char *name) {
-    for (size_t i = 0; i < FIELDS; i++)
+    for (size_t i = 0; i < KS_SIM_FIELDS; i++)
         if (strcmp(fields[i].name, name) == 0)
             return &fields[i];
     return NULL;

@@ -12,6 +12,13 @@ typedef struct ks_sim_field {
     size_t offset;
 } ks_sim_field;
 
+enum {
+    KS_SIM_FIELDS = 0
+#define KS_SIM_FIELD(name, kind, member, unit, help) +1
+#include "host/simulator/fields.def"
+#undef KS_SIM_FIELD
+};
+
 /* In order; NULL past the last. */
 const ks_sim_field *ks_sim_field_at(size_t index);
 /* NULL when there is none of that name. */

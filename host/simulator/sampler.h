@@ -39,7 +39,8 @@ typedef enum ks_stream {
     KS_STREAM_RELEASE,    /* afterpulses, in the order of clicks */
     KS_STREAM_CLOCK,      /* random walk of the clock */
     KS_STREAM_ALICE,      /* seed of Alice's states */
-    KS_STREAM_BOB         /* seed of Bob's bases */
+    KS_STREAM_BOB,        /* seed of Bob's bases */
+    KS_STREAM_EVE         /* seed of Eve's choices */
 } ks_stream;
 
 /* 256 bits of the stream (seed, stream, index) by Philox. */

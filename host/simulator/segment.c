@@ -38,20 +38,28 @@ static void size_segments(ks_sim_plan *plan) {
     plan->seconds = plan->slots / plan->config.clock_hz;
 }
 
+static void derive_choices(ks_seeded_states *choices, const ks_sim_config *config, ks_stream stream,
+                           const ks_source *source, double test_basis) {
+    uint64_t words[4];
+    uint8_t seed[32];
+    ks_stream_seed(words, config->seed, stream, 0);
+    for (int i = 0; i < 32; i++)
+        seed[i] = (uint8_t)(words[i / 8] >> (i % 8 * 8));
+    ks_seeded_states_derive(choices, seed, source, test_basis);
+}
+
 void ks_sim_plan_init(ks_sim_plan *plan, const ks_sim_config *config, ks_states *states) {
     *plan = (ks_sim_plan){.config = *config, .states = states};
     plan->config.source = ks_states_get_header(states)->source;
     plan->period_ps = 1e12 / config->clock_hz;
     plan->pps_slots = config->pps ? (uint64_t)(config->clock_hz + 0.5) : 0;
     ks_ziggurats_init(&plan->ziggurats);
-    uint64_t seed[4];
-    uint8_t bytes[32];
-    ks_stream_seed(seed, config->seed, KS_STREAM_BOB, 0);
-    for (int i = 0; i < 32; i++)
-        bytes[i] = (uint8_t)(seed[i / 8] >> (i % 8 * 8));
     ks_source basis_only = {.intensities = 1, .mean = {1}, .probability = {1}};
-    ks_seeded_states_derive(&plan->bob, bytes, &basis_only, config->bob_test_basis);
-    ks_sim_table_fill(&plan->table, &plan->config, ks_sim_transmittance(config, 0));
+    derive_choices(&plan->bob, config, KS_STREAM_BOB, &basis_only, config->bob_test_basis);
+    ks_source measured = {.intensities = 2, .probability = {config->intercepted, 1 - config->intercepted}};
+    derive_choices(&plan->eve, config, KS_STREAM_EVE, &measured, 0.5);
+    ks_sim_channel channel = ks_sim_channel_at(config, 0);
+    ks_sim_table_fill(&plan->table, &plan->config, &channel);
     limit_lags(plan);
     size_segments(plan);
 }
@@ -151,6 +159,16 @@ static size_t within_run(const ks_sim_config *config, const uint64_t *slots, siz
     return n;
 }
 
+/* Eve measures in a basis of her choice and sends on what she saw: in Alice's basis the bit, in the other one
+ * a chance. */
+static void intercept(const ks_sim_plan *plan, ks_state *alice, const uint64_t *slots, size_t n) {
+    ks_state eve[BATCH];
+    ks_kernels_get()->seeded_states(eve, slots, n, &plan->eve);
+    for (size_t i = 0; i < n; i++)
+        if (eve[i] >> KS_STATE_INTENSITY_SHIFT == 0 && ((eve[i] ^ alice[i]) & KS_STATE_BASIS))
+            alice[i] = (ks_state)((alice[i] & ~3) | (eve[i] & 3));
+}
+
 static ks_status draw_batch(ks_sim_segment *segment, const ks_sim_plan *plan, const ks_sim_table *table,
                             ks_sampler *sampler, const uint64_t *slots, size_t n) {
     ks_state alice[BATCH] = {0}, bob[BATCH] = {0};
@@ -159,6 +177,8 @@ static ks_status draw_batch(ks_sim_segment *segment, const ks_sim_plan *plan, co
     size_t inside = within_run(&plan->config, slots, n);
     KS_TRY(reserve(&segment->photons, BATCH * KS_SIM_DETECTORS));
     KS_TRY(ks_states_gather(plan->states, alice, slots, inside));
+    if (plan->config.intercepted > 0)
+        intercept(plan, alice, slots, inside);
     if (!plan->config.passive)
         ks_kernels_get()->seeded_states(bob, slots, inside, &plan->bob);
     /* All candidates are thinned, so that a run's end changes nothing before it. */
@@ -175,9 +195,10 @@ static ks_status draw_photons(ks_sim_segment *segment, const ks_sim_plan *plan) 
     const ks_sim_config *config = &plan->config;
     const ks_sim_table *table = &plan->table;
     uint64_t slots[BATCH], position = 0, first = segment->number * plan->slots;
-    if (config->fade_db > 0) {
+    if (ks_sim_channel_varies(config)) {
         double seconds = ((double)first + 0.5 * plan->slots) / config->clock_hz;
-        ks_sim_table_fill(&segment->table, config, ks_sim_transmittance(config, seconds));
+        ks_sim_channel channel = ks_sim_channel_at(config, seconds);
+        ks_sim_table_fill(&segment->table, config, &channel);
         table = &segment->table;
     }
     if (table->brightest <= 0)

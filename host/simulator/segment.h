@@ -30,6 +30,7 @@ typedef struct ks_sim_plan {
     ks_sim_config config;
     ks_states *states;
     ks_seeded_states bob; /* his bases, as states of one intensity */
+    ks_seeded_states eve; /* intensity 0: she measures; her basis; her bit when that is not Alice's */
     ks_ziggurats ziggurats;
     ks_sim_table table;                   /* without fades */
     double period_ps, seconds;            /* of a slot; of a segment */

@@ -38,6 +38,8 @@ typedef struct ks_sim_config {
     double pulse_ps;         /* standard deviation of a pulse's shape */
     /* channel */
     double distance_km, fibre_db_km, extra_db;
+    double intercepted;    /* chance that Eve measures a slot in a random basis and sends her result on */
+    double rotation_deg_s; /* polarisation turns: misalignment grows as sin^2 */
     double fade_db, fade_period_s; /* additional loss between 0 and fade_db, a raised cosine; 0: none */
     double misalignment[2];        /* a basis: chance that a photon goes to the wrong detector */
     double background_hz; /* photons a second at the receiver's detectors, all of them together, before
@@ -121,7 +123,8 @@ KS_MUST_CHECK ks_status ks_simulator_run(ks_simulator *simulator, ks_event *even
                                          size_t capacity, size_t *count);
 void ks_simulator_get_stats(const ks_simulator *simulator, ks_sim_stats *stats);
 
-/* What to expect without dead time, in Bob's accept gate: [basis][intensity], both having chosen that basis. */
+/* What to expect without dead time, in Bob's accept gate: [basis][intensity], both having chosen that basis.
+ */
 typedef struct ks_sim_expectation {
     double gain[2][KS_MAX_INTENSITIES];  /* chance of a detection, given that both chose the basis */
     double error[2][KS_MAX_INTENSITIES]; /* chance that it is wrong; double clicks count half */

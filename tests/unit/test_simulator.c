@@ -333,6 +333,54 @@ Test(simulator, a_fade_follows_its_cosine) {
     forget(&r);
 }
 
+/* A photon that turns by an angle goes to the wrong detector with the square of its sine. */
+Test(simulator, misalignment_turns_with_time) {
+    ks_sim_config config = plain();
+    config.rotation_deg_s = 30 / 0.02; /* 30 degrees in the 20 ms of the run */
+    config.misalignment[0] = config.misalignment[1] = 0;
+    config.slots = 20000000;
+    config.extra_db = 20;
+    config.slot_events = 1;
+    recording r = record(&config);
+    double sifted[2] = {0}, wrong[2] = {0};
+    for (size_t i = 0; i < r.count; i++) {
+        ks_detection d = ks_event_to_detection(&r.events[i]);
+        uint64_t slot = ks_detection_slot(d);
+        ks_state state = state_of(&r, slot);
+        if ((state >> 1 & 1) != (d >> 1 & 1) || (slot >= 1000000 && slot < 19000000))
+            continue;
+        sifted[slot >= 19000000]++;
+        wrong[slot >= 19000000] += (state & 1) != (d & 1);
+    }
+    for (int end = 0; end < 2; end++) {
+        double angle = (end ? 29.25 : 0.75) * M_PI / 180, e = pow(sin(angle), 2);
+        NEAR(wrong[end], e * sifted[end], sqrt(e * sifted[end]) + 0.002 * sifted[end]);
+    }
+    forget(&r);
+}
+
+/* Intercept and resend: a quarter of the intercepted bits is wrong (Bennett and Brassard 1984), besides what
+ * would be. */
+Test(simulator, eve_leaves_errors) {
+    ks_sim_config config = plain();
+    config.intercepted = 0.4;
+    config.extra_db = 20; /* few double clicks */
+    config.slots = 40000000;
+    config.slot_events = 1;
+    recording r = record(&config);
+    tally t = tally_sifted(&r);
+    ks_sim_expectation expected;
+    cr_assert_eq(ks_sim_expect(&expected, &config), KS_OK);
+    for (int b = 0; b < 2; b++) {
+        double sifted = t.seen[b][0] + t.seen[b][1] + t.seen[b][2], e = config.misalignment[b];
+        double wrong = t.wrong[b][0] + t.wrong[b][1] + t.wrong[b][2], q = 0.8 * e + 0.2 * 0.5;
+        NEAR(wrong, q * sifted, sqrt(q * sifted) + 0.001 * sifted);
+        NEAR(wrong, expected.qber[b] * sifted, sqrt(q * sifted));
+        NEAR(sifted, expected.sifted_hz[b] * 0.04, sqrt(sifted));
+    }
+    forget(&r);
+}
+
 Test(simulator, expectations_agree_with_a_run) {
     ks_sim_config config = plain();
     config.detector[0].dark_hz = config.detector[1].dark_hz = 5e6;

@@ -24,6 +24,9 @@ static ks_sim_config rich(void) {
     config.walk_ppb = 10;
     config.fade_db = 3;
     config.fade_period_s = 0.002;
+
+    config.rotation_deg_s = 100;
+    config.intercepted = 0.1;
     config.marker_slots = 3333;
     config.marker_missed = 0.01;
     config.marker_spurious_hz = 1e4;
