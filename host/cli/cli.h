@@ -79,7 +79,8 @@ void ks_cli_progress(const char *format, ...) KS_PRINTF(1, 2);
 void ks_cli_progress_end(void);
 
 /* Installs SIGINT and SIGTERM handlers that set a flag, and ignores SIGPIPE; ks_cli_interrupted() reads the
- * flag. A second signal ends the process at once. */
+ * flag. A signal that comes more than a second later ends
+ * the process at once. */
 void ks_cli_catch_signals(void);
 int ks_cli_interrupted(void);
 /* An eventfd (or any descriptor) that a signal writes to; -1 for none. */

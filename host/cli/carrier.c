@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "host/cli/carrier.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+enum { SLICE_MS = 50, GOODBYE_MS = 3000, LAST_WORDS_MS = 2000 };
+
+static int engine_closed(ks_engine *engine) {
+    int closed;
+    (void)ks_engine_status(engine, &closed);
+    return closed;
+}
+
+/* Keeps the library's explanation before another call replaces it. */
+static ks_status keep_cause(ks_carrier *c, ks_status status) {
+    snprintf(c->cause, sizeof c->cause, "%s", status == KS_OK ? "" : ks_error_detail());
+    return status;
+}
+
+static void set_over(ks_carrier *c, ks_status status) {
+    pthread_mutex_lock(&c->lock);
+    c->over = 1;
+    c->status = status;
+    memcpy(c->detail, c->cause, sizeof c->detail);
+    pthread_mutex_unlock(&c->lock);
+}
+
+/* ---- sending */
+
+static ks_status send_whole(ks_carrier *c, const uint8_t *message, size_t bytes) {
+    ks_status status;
+    do
+        status = ks_link_send(c->link, message, bytes, SLICE_MS);
+    while (status == KS_ERR_FULL && !atomic_load(&c->sender_stop));
+    while (status == KS_OK && !atomic_load(&c->sender_stop)) {
+        status = ks_link_flush(c->link, SLICE_MS);
+        if (status != KS_ERR_FULL)
+            return status;
+        status = KS_OK;
+    }
+    return status;
+}
+
+/* Sends until the engine has nothing more to say, the link breaks or the receiver gave up. */
+static void *run_sender(void *context) {
+    ks_carrier *c = context;
+    ks_status status = KS_OK;
+    while (status == KS_OK && !atomic_load(&c->sender_stop)) {
+        uint8_t *message;
+        size_t bytes;
+        status = ks_engine_send(c->engine, &message, &bytes);
+        if (status == KS_ERR_EMPTY) {
+            (void)ks_engine_wait(c->engine, KS_ENGINE_OUTPUT, SLICE_MS);
+            status = KS_OK;
+        } else if (status == KS_OK) {
+            status = send_whole(c, message, bytes);
+            ks_engine_free(message);
+        }
+    }
+    if (status != KS_ERR_CLOSED)
+        ks_link_stop(c->link); /* broken: the receiver must not wait for answers to what was never sent */
+    return NULL;
+}
+
+/* ---- receiving */
+
+static ks_status hand_over(ks_carrier *c, const uint8_t *message, size_t bytes) {
+    ks_status status;
+    while ((status = ks_engine_receive(c->engine, message, bytes)) == KS_ERR_FULL &&
+           !atomic_load(&c->cancelled))
+        (void)ks_engine_wait(c->engine, KS_ENGINE_INBOX, SLICE_MS);
+    return status == KS_ERR_CLOSED ? KS_OK : status;
+}
+
+/* Receives until the engine is closed (KS_OK) or the connection ends (why). */
+static ks_status receive_all(ks_carrier *c) {
+    while (!engine_closed(c->engine)) {
+        const uint8_t *message;
+        size_t bytes;
+        if (atomic_load(&c->cancelled)) {
+            snprintf(c->cause, sizeof c->cause, "stopped");
+            return KS_ERR_INTERRUPTED;
+        }
+        ks_status status = ks_link_receive(c->link, &message, &bytes, SLICE_MS);
+        if (status == KS_OK)
+            status = hand_over(c, message, bytes);
+        if (status == KS_OK || status == KS_ERR_EMPTY)
+            continue;
+        keep_cause(c, status);
+        /* A peer that closes has said all: the engine may be about to close on its last words. */
+        if (status == KS_ERR_CLOSED &&
+            (ks_engine_wait(c->engine, KS_ENGINE_CLOSED, LAST_WORDS_MS) & KS_ENGINE_CLOSED))
+            return keep_cause(c, KS_OK);
+        return status;
+    }
+    return keep_cause(c, KS_OK);
+}
+
+static ks_status open_link(ks_carrier *c, double timeout_seconds) {
+    ks_link_options options;
+    if (c->ready) {
+        c->link = c->ready;
+        c->ready = NULL;
+        return KS_OK;
+    }
+    ks_link_options_init(&options);
+    options.cancel_fd = c->cancel_fd;
+    options.open_timeout = (uint32_t)(timeout_seconds * 1000);
+    options.peer_timeout = (uint32_t)(c->peer.peer_timeout * 1000);
+    const char *spec = c->peer.listen ? c->peer.listen : c->peer.connect;
+    ks_cli_say(2, "%s %s", c->peer.listen ? "listening at" : "connecting to", spec);
+    return keep_cause(c, ks_link_open(&c->link, spec, c->peer.listen != NULL, &options));
+}
+
+/* One connection, from its opening to its end. */
+static ks_status serve(ks_carrier *c, double timeout_seconds) {
+    pthread_t sender;
+    ks_status status = open_link(c, timeout_seconds);
+    if (status != KS_OK)
+        return status;
+    ks_cli_say(2, "connected with %s", ks_link_peer(c->link));
+    atomic_store(&c->sender_stop, 0);
+    status = keep_cause(c, ks_engine_connected(c->engine));
+    if (status == KS_OK && pthread_create(&sender, NULL, run_sender, c) != 0) {
+        snprintf(c->cause, sizeof c->cause, "no thread for sending");
+        status = KS_ERR_MEMORY;
+    }
+    if (status == KS_OK) {
+        status = receive_all(c);
+        if (status != KS_OK) {
+            atomic_store(&c->sender_stop, 1);
+            ks_link_stop(c->link);
+        }
+        pthread_join(sender, NULL); /* after KS_OK it sends what the engine said last */
+    }
+    ks_link_close(c->link, status == KS_OK ? GOODBYE_MS : 0);
+    return status;
+}
+
+static int worth_reconnecting(ks_carrier *c, ks_status status) {
+    return (status == KS_ERR_CLOSED || status == KS_ERR_IO) && c->peer.reconnect > 0 &&
+           !engine_closed(c->engine);
+}
+
+static void *run(void *context) {
+    ks_carrier *c = context;
+    ks_status status = serve(c, c->peer.connect_timeout);
+    while (ks_engine_established(c->engine) && worth_reconnecting(c, status)) {
+        ks_cli_say(1, "connection lost: %s; waiting for the peer", c->cause);
+        ks_engine_disconnected(c->engine);
+        status = serve(c, c->peer.reconnect);
+    }
+    set_over(c, status);
+    return NULL;
+}
+
+int ks_carrier_start(ks_carrier *c) {
+    c->cancel_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (c->cancel_fd < 0)
+        return ks_cli_fail(KS_EXIT_FAILED, "eventfd: %s", strerror(errno));
+    pthread_mutex_init(&c->lock, NULL);
+    if (pthread_create(&c->thread, NULL, run, c) != 0) {
+        close(c->cancel_fd);
+        return ks_cli_fail(KS_EXIT_FAILED, "no thread for the connection");
+    }
+    c->started = 1;
+    return 0;
+}
+
+int ks_carrier_over(ks_carrier *c, ks_status *status, char *detail) {
+    pthread_mutex_lock(&c->lock);
+    int over = c->over;
+    *status = c->status;
+    if (detail)
+        snprintf(detail, sizeof c->detail, "%s", c->detail);
+    pthread_mutex_unlock(&c->lock);
+    return over;
+}
+
+void ks_carrier_cancel(ks_carrier *c) {
+    const uint64_t one = 1;
+    if (!c->started)
+        return;
+    atomic_store(&c->cancelled, 1);
+    ssize_t written = write(c->cancel_fd, &one, sizeof one);
+    (void)written; /* an eventfd that is set already says the same */
+}
+
+void ks_carrier_join(ks_carrier *c) {
+    if (!c->started)
+        return;
+    pthread_join(c->thread, NULL);
+    close(c->cancel_fd);
+    pthread_mutex_destroy(&c->lock);
+    c->started = 0;
+}
