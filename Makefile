@@ -36,6 +36,7 @@ test-sanitize: setup
 FUZZ_SECONDS ?= 300
 test-long: test
 	sh tests/fuzz/run.sh . $(BUILD)-fuzz $(FUZZ_SECONDS)
+	KS_LONG=1 $(BUILD)-test/tests/test_length_soundness
 	for seed in $$(seq 1000 1200); do $(BUILD)-test/tests/conformance all $$seed >/dev/null || exit 1; done
 
 CLANG ?= $(firstword $(shell command -v clang clang-16 clang-15 clang-14 2>/dev/null))

@@ -237,7 +237,7 @@ static ks_status hand_out(ks_pool *pool, int d, uint64_t index, uint8_t pad[KS_P
 
 ks_status ks_pool_take(ks_pool *pool, ks_direction direction, uint8_t pad[KS_PAD_BYTES], uint64_t *index) {
     uint64_t position = pool->position[direction];
-    KS_TRY(hand_out(pool, direction, position, pad));
+    KS_TRY(hand_out(pool, (int)direction, position, pad));
     *index = position;
     return KS_OK;
 }
@@ -250,7 +250,7 @@ ks_status ks_pool_take_at(ks_pool *pool, ks_direction direction, uint64_t index,
     if (index - position > KS_POOL_SKIP)
         return ks_fail(KS_ERR_AUTH, "pad %llu is too far ahead: the next is %llu", (unsigned long long)index,
                        (unsigned long long)position);
-    return hand_out(pool, direction, index, pad);
+    return hand_out(pool, (int)direction, index, pad);
 }
 
 ks_status ks_pool_advance(ks_pool *pool, ks_direction direction, uint64_t position) {
@@ -264,7 +264,7 @@ ks_status ks_pool_advance(ks_pool *pool, ks_direction direction, uint64_t positi
         pool->next.reserved[direction] = position;
         pool->changes++;
     }
-    erase_used(pool, direction);
+    erase_used(pool, (int)direction);
     return KS_OK;
 }
 
@@ -305,7 +305,7 @@ ks_status ks_pool_truncate(ks_pool *pool, ks_direction direction, uint64_t end) 
     next->end[direction] = end;
     for (uint32_t i = 0; i < next->refills; i++)
         if (!next->history[i].cut[direction] && next->history[i].end[direction] > end)
-            cut_note(&next->history[i], direction, pool->position[direction], end);
+            cut_note(&next->history[i], (int)direction, pool->position[direction], end);
     pool->changes++;
     return KS_OK;
 }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* links: host/cli/length_json.c -ljansson */
 /* JSON objects of `keystill length`, through every formula; the first byte chooses it. */
 #include <jansson.h>
 #include <stdint.h>
