@@ -57,22 +57,22 @@ static const uint8_t times_tau_squared[256] = {
 
 /* [field byte][key byte]: 16 key bits into the field */
 static const uint64_t key_entry[4 * 2] = {
-    0xd9e2f83a3e7c8c74, 0x1aacc2f6042261b6, 0xc422e0f83e4216ac, 0x123ac30a3a710044,
-    0x2aca5060aa5e4afc, 0xf70c35f8926f1738, 0xf26666b47cdcc2b4, 0x12084d7b4c21bc37,
+    0x6f084e800290b42e, 0xe3006890ba302e22, 0x2c421466380cc662, 0xf08140b367af7fd5,
+    0x4a24e88672064452, 0x1fb5f7555bcda712, 0x76dabcaabecc9604, 0x3906ab5c0811964b,
 };
 
 /* [field byte][window byte]: 32 seed bits into the field, dual to exit and key */
 static const uint64_t seed_entry[4 * 4] = {
-    0x5dd23e1fe95ec1d4, 0x16c72fad96822581, 0x62234bc657e0be54, 0xe714a43e6fee63a3,
-    0x78530c861cc945d1, 0x39fc1afa37fa740a, 0x74f9dad357f08ea2, 0x7cf1ed835836f032,
-    0x26e73df356d92aa8, 0xa0d9233130414a7f, 0x2e699db07e326990, 0xa0ff856c1d78283a,
-    0xe7e98c322ffcfdfd, 0x9bf657307e477747, 0xc71b348d235e105e, 0x7803e08a88f3f8f3,
+    0xb8927751cb1a05d3, 0x21a065f837fd81b6, 0x6fc5aef075b2a700, 0xfd072ad64201e265,
+    0x3679ebf013f7637b, 0x870ad9aa6ed95dc5, 0x58032db46ebb3015, 0xed44dffa835428c0,
+    0xceda95cc540e2535, 0x0cea2266063d3fe3, 0x65c624dcfae23923, 0x2c3c67455a4c4d0a,
+    0xd269b434ea09be08, 0x39b25dc14b1a361a, 0x0664243a39639f63, 0xbb0372f436b80bb8,
 };
 
 /* [output byte][field byte]: field into 16 output bits */
 static const uint64_t output_exit[2 * 4] = {
-    0x00622e9f76fbfda6, 0x0037c65736f80381, 0x0097c33c72a054e7, 0xa0ac138dec8d1aa2,
-    0x94e9e5fcd306963a, 0xd3ecf290423297a4, 0x498f7892bcc9d692, 0x34be9c0ec4ab91bd,
+    0x00f430b388368589, 0x0082fbbbff24c0f5, 0x00d7a38cca35a6b3, 0xa0dec741f220eb54,
+    0xe05fbeab3b084992, 0xc91a7d94c0caaa25, 0x5c2e86e4e8d90c5e, 0xd5867fa3582be777,
 };
 
 /* where extension of `rows` rows starts */

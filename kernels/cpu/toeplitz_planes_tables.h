@@ -57,22 +57,22 @@ static const uint8_t times_tau_squared[256] = {
 
 /* [field byte][key byte]: 16 key bits into the field */
 static const uint64_t key_entry[4 * 2] = {
-    0x3bba88cacec2e608, 0xb6e486b547344b94, 0xe69c8aac6a18beee, 0x2888b77b4bc98d35,
-    0xe0a46674be30e6a2, 0xfbc86780eacd7c57, 0x94c61aaa62d2be68, 0x1a204de6d136f916,
+    0x67dce2a426ce5ebe, 0xe3e2608ea4f84e12, 0x6e2028acf272ac6e, 0x71884163b7f3bf7a,
+    0x6e9c4ec4306e2e54, 0xaa61eb3f31a2f9df, 0xacceacf0e416e0c8, 0x3fb2b4db8ff7245a,
 };
 
 /* [field byte][window byte]: 32 seed bits into the field, dual to exit and key */
 static const uint64_t seed_entry[4 * 4] = {
-    0x8f891c8076210f8a, 0xd13b950a31827703, 0x41fc8e98098d13b4, 0xf32556b3e29a214d,
-    0x2bd9470a908a5118, 0xc5d7dd74b9e055f0, 0x8d7dfcad29098b52, 0x8d8304459e6e0504,
-    0xc1b23000a5cefd71, 0x79525d3a3b12ce3e, 0x47d1c3eb252dc3a2, 0x5fe0ce3c4de91942,
-    0x0e5f6c332ebe7801, 0x6d6e5e004e67df00, 0xdc49c4c36db9cf00, 0x7b9b1181836aea00,
+    0x2aa63e4ed426a9c9, 0x81af1c844b9d3d4b, 0xaa692be5605e49b2, 0xfa69db35a1fc3e64,
+    0x4f0f7364871b698c, 0x8d6ed82eea738f1c, 0x5bf8e23fe599d1ae, 0xa9086686ff250a94,
+    0x14cf38e77f59c73b, 0xe619a164044474de, 0xa33c210721f8dec1, 0x107172445b220346,
+    0xbb5762835d80b501, 0x8b0ccded679c4900, 0x627e44c6c51ebf00, 0xb8fc084785860000,
 };
 
 /* [output byte][field byte]: field into 16 output bits */
 static const uint64_t output_exit[2 * 4] = {
-    0x007eea05462d7bd6, 0x0003588df22c014b, 0x00830f84e0808c93, 0x80a09f6b146be870,
-    0x8243638a915672d2, 0x91145a2444548326, 0xc39b96d43e79c6d4, 0x02ce04d0a807d5cf,
+    0x000ca41f3cf2edcd, 0x004a2d998b9c0efd, 0x0037819a78f3d61f, 0x8040a9455a3ab38c,
+    0x340bce072386c3d4, 0x79e8c1820e78f66d, 0x0aeaec92b2e720fa, 0xc7ec3181acbd93b7,
 };
 
 /* where extension of `rows` rows starts */

@@ -98,17 +98,14 @@ def embedding(z):
     return None if seed is None else (p[:16], seed, [c & 0xFFFF for c in pairing])
 
 
-def choose_generator(tries=24):
-    """The sparsest embedding among random generators, fixed by the seed of the random numbers."""
-    source, best = random.Random(1), None
-    for _ in range(tries):
+def choose_generator():
+    """The first of a fixed series of elements whose powers are independent."""
+    source = random.Random(1)
+    while True:
         z = source.getrandbits(32)
         maps = embedding(z)
         if maps:
-            weight = sum(bin(c).count("1") for m in maps for c in m)
-            if best is None or weight < best[0]:
-                best = (weight, z, maps)
-    return best[1], best[2]
+            return z, maps
 
 
 def omega(i, basis):
