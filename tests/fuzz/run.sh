@@ -19,6 +19,8 @@ for file in "$source"/tests/fuzz/fuzz_*.c; do
     name=$(basename "$file" .c)
     [ $# -eq 0 ] || case " $* " in *" $name "*) ;; *) continue ;; esac
     mkdir -p "$build/corpus/$name"
+    seeds="$source/tests/fuzz/corpus/${name#fuzz_}"
+    [ -d "$seeds" ] || seeds=
     # A target that needs more than the libraries says so: "/* links: FILE.c ... -lNAME */".
     more=$(cd "$source" && for word in $(sed -n 's|^/\* links: \(.*\) \*/$|\1|p' "$file"); do
         case $word in -*) echo "$word" ;; *) echo "$source/$word" ;; esac
@@ -26,5 +28,5 @@ for file in "$source"/tests/fuzz/fuzz_*.c; do
     # shellcheck disable=SC2086
     "$clang" -std=gnu17 -g -O1 -D_GNU_SOURCE -fsanitize=fuzzer,address,undefined -I"$source/include" -I"$source" "$file" $more \
         -o "$build/$name" "$build/libkeystill-host.a" "$build/libkeystill.a" -lm -pthread
-    (cd "$build" && "./$name" -max_total_time="$seconds" -print_final_stats=1 "corpus/$name")
+    (cd "$build" && "./$name" -max_total_time="$seconds" -print_final_stats=1 "corpus/$name" ${seeds:+"$seeds"})
 done
