@@ -44,6 +44,8 @@ static uint8_t *slot(ks_pool *pool, int d, uint64_t index) {
 }
 
 static void erase(ks_pool *pool, int d, uint64_t from, uint64_t to) {
+    if (to > from + KS_POOL_CAPACITY)
+        from = to - KS_POOL_CAPACITY;
     for (; from < to; from++)
         ks_wipe(slot(pool, d, from), KS_PAD_BYTES);
 }

@@ -233,6 +233,24 @@ Test(key_pool, truncation_forgets_the_refill) {
     ks_pool_close(pool);
 }
 
+/* Indices of an old pool are large; giving up all of it takes no longer than a ring. */
+Test(key_pool, giving_up_an_old_pool_is_quick) {
+    make_disk();
+    ks_pool_state state = {.sequence = 9};
+    for (int d = 0; d < 2; d++) {
+        state.reserved[d] = UINT64_C(1) << 61;
+        state.end[d] = state.reserved[d] + 100;
+    }
+    ks_pool_encode_record(disk + KS_POOL_PAGE, &state);
+    ks_pool *pool = open_pool(4);
+    cr_assert_eq(ks_pool_level(pool, KS_BOB_TO_ALICE), 100);
+    cr_assert_eq(ks_pool_truncate(pool, KS_BOB_TO_ALICE, 0), KS_OK);
+    store(pool);
+    cr_assert_eq(ks_pool_level(pool, KS_BOB_TO_ALICE), 0);
+    cr_assert_eq(ks_pool_level(pool, KS_ALICE_TO_BOB), 100);
+    ks_pool_close(pool);
+}
+
 Test(key_pool, positions_only_rise) {
     make_disk();
     ks_pool *pool = open_pool(4);
