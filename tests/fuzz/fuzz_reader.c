@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Every reader: whatever the bytes are, the stream cut in pieces reads as it does whole, and what it promises holds. The first
- * three bytes choose format, lanes and reorder window, and pieces. */
+/* Every reader: whatever the bytes are, the stream cut in pieces reads as it does whole, and what it promises
+ * holds. The first three bytes choose format, lanes and reorder window, and pieces. */
 #include <keystill/reader.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -15,22 +15,19 @@ typedef struct reading {
     ks_reader_info info;
 } reading;
 
-static void require(int holds)
-{
+static void require(int holds) {
     if (!holds)
         abort();
 }
 
-static void take(reading *out, const ks_event *events, size_t n)
-{
+static void take(reading *out, const ks_event *events, size_t n) {
     require(out->n + n <= MOST_EVENTS);
     memcpy(out->events + out->n, events, n * sizeof *events);
     out->n += n;
 }
 
-static void read_in_pieces(reading *out, const ks_reader_options *options, const uint8_t *data, size_t size, size_t piece,
-                           size_t room)
-{
+static void read_in_pieces(reading *out, const ks_reader_options *options, const uint8_t *data, size_t size,
+                           size_t piece, size_t room) {
     static ks_event events[4096];
     ks_reader *reader = NULL;
     size_t consumed = 0, count = 0;
@@ -54,8 +51,7 @@ static void read_in_pieces(reading *out, const ks_reader_options *options, const
     ks_reader_destroy(reader);
 }
 
-static void check(const reading *r)
-{
+static void check(const reading *r) {
     require(r->info.events == r->n);
     require(r->info.late <= r->info.backsteps || r->info.format == KS_FORMAT_AUTO);
     require(r->info.events + r->info.overflows + r->info.bad_records + r->info.gaps <=
@@ -64,8 +60,7 @@ static void check(const reading *r)
         require(r->events[i].lanes != 0);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
-{
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static reading whole, cut;
     if (size < 3 || size > MOST_EVENTS)
         return 0;
