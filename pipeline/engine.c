@@ -312,7 +312,7 @@ ks_status ks_engine_step(ks_engine *e) {
 ks_status ks_engine_status(ks_engine *e, int *is_closed) {
     ks_engine_lock(e);
     *is_closed = e->closed;
-    ks_status status = e->end;
+    ks_status status = e->closed ? e->end : KS_OK;
     ks_engine_unlock(e);
     return status;
 }

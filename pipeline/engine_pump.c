@@ -59,15 +59,17 @@ static ks_status store(ks_engine *e) {
     return KS_OK;
 }
 
+/* The session is over; others hear of it at the end of the pump, when its keys are placed and its totals
+ * stand. */
 static void closed(ks_engine *e, ks_status status, const char *reason) {
     ks_engine_lock(e);
-    if (!e->closed) {
-        e->over = e->closed = 1;
+    if (!e->over) {
+        e->over = 1;
         e->end = status;
         if (status != KS_OK)
             (void)strncpy(e->reason, reason, sizeof e->reason - 1);
     }
-    ks_engine_unlock_changed(e);
+    ks_engine_unlock(e);
 }
 
 static ks_status send(ks_engine *e, const ks_action *a) {
@@ -265,6 +267,11 @@ ks_status ks_engine_pump(ks_engine *e) {
     ks_engine_lock(e);
     ks_session_get_totals(e->session, &e->totals);
     e->established = ks_session_established(e->session);
-    ks_engine_unlock(e);
+    if (e->over && !e->closed) {
+        e->closed = 1;
+        ks_engine_unlock_changed(e);
+    } else {
+        ks_engine_unlock(e);
+    }
     return status;
 }

@@ -76,6 +76,20 @@ static ks_status hand_over(ks_carrier *c, const uint8_t *message, size_t bytes) 
     return status == KS_ERR_CLOSED ? KS_OK : status;
 }
 
+/* A peer that closed its end has said all: the engine may still be working on its last words. 1 when it
+ * closed. */
+static int closes_soon(ks_carrier *c) {
+    ks_session_totals before, after;
+    ks_engine_get_totals(c->engine, &after);
+    do {
+        before = after;
+        if (ks_engine_wait(c->engine, KS_ENGINE_CLOSED, LAST_WORDS_MS) & KS_ENGINE_CLOSED)
+            return 1;
+        ks_engine_get_totals(c->engine, &after);
+    } while (!atomic_load(&c->cancelled) && memcmp(&before, &after, sizeof after) != 0);
+    return 0;
+}
+
 /* Receives until the engine is closed (KS_OK) or the connection ends (why). */
 static ks_status receive_all(ks_carrier *c) {
     while (!engine_closed(c->engine)) {
@@ -91,11 +105,7 @@ static ks_status receive_all(ks_carrier *c) {
         if (status == KS_OK || status == KS_ERR_EMPTY)
             continue;
         keep_cause(c, status);
-        /* A peer that closes has said all: the engine may be about to close on its last words. */
-        if (status == KS_ERR_CLOSED &&
-            (ks_engine_wait(c->engine, KS_ENGINE_CLOSED, LAST_WORDS_MS) & KS_ENGINE_CLOSED))
-            return keep_cause(c, KS_OK);
-        return status;
+        return status == KS_ERR_CLOSED && closes_soon(c) ? keep_cause(c, KS_OK) : status;
     }
     return keep_cause(c, KS_OK);
 }

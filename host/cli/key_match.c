@@ -21,15 +21,18 @@ struct ks_key_match {
     pthread_mutex_t lock;
     ks_key_agreed *agreed;
     void *context;
-    waiting **buckets; /* hash table with chains; identifiers are hashes themselves */
+    waiting **buckets; /* hash table with chains */
     size_t capacity, count;
     ks_key_match_result result;
 };
 
+/* Identifiers of a link differ in few bits: both words are mixed. */
 static size_t bucket_of(const ks_key_id *id, size_t capacity) {
-    uint64_t word;
-    memcpy(&word, id->bytes, sizeof word);
-    return (size_t)((word * UINT64_C(0x9E3779B97F4A7C15)) >> 20) & (capacity - 1);
+    uint64_t word[2];
+    memcpy(word, id->bytes, sizeof word);
+    uint64_t mixed = (word[0] ^ word[0] >> 32) * UINT64_C(0x9E3779B97F4A7C15) + word[1];
+    mixed = (mixed ^ mixed >> 29) * UINT64_C(0xBF58476D1CE4E5B9);
+    return (size_t)(mixed ^ mixed >> 32) & (capacity - 1);
 }
 
 ks_status ks_key_match_create(ks_key_match **out, ks_key_agreed *agreed, void *context) {
