@@ -65,6 +65,7 @@ struct ks_engine {
     ks_job **jobs;
     size_t job_count, job_capacity;
     ks_held_block *held;
+    uint32_t notes; /* as the ring has them */
     int holding, store_wanted, over;
 };
 

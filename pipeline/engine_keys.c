@@ -69,6 +69,10 @@ static int place_block(ks_engine *e, ks_held_block *h) {
 /* The ring takes keys in order; what does not fit waits here, and no further block is begun. Without a ring,
  * confirmed keys go to the callback. */
 void ks_engine_place_keys(ks_engine *e) {
+    if (e->config.ring && e->notes != ks_session_notes(e->session)) {
+        e->notes = ks_session_notes(e->session);
+        ks_ring_add_notes(e->config.ring, e->notes);
+    }
     for (ks_held_block **at = &e->held; *at;) {
         const int ready = e->config.ring || (*at)->confirmed;
         if (ready && place_block(e, *at)) {

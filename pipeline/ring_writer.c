@@ -116,6 +116,14 @@ void ks_ring_discard(ks_ring *ring, uint32_t epoch, uint32_t block) {
     (void)pthread_mutex_unlock(&ring->lock);
 }
 
+void ks_ring_add_notes(ks_ring *ring, uint32_t notes) {
+    if (!ring->writer)
+        return;
+    (void)pthread_mutex_lock(&ring->lock);
+    ks_ring_store32(&ring->view.header->notes, ks_ring_load32(&ring->view.header->notes) | notes);
+    (void)pthread_mutex_unlock(&ring->lock);
+}
+
 uint32_t ks_ring_free_slots(const ks_ring *ring) {
     uint32_t count = 0;
     for (uint32_t i = 0; i < ring->view.slots; i++)

@@ -564,3 +564,7 @@ const char *ks_session_reason(const ks_session *s) {
 int ks_session_established(const ks_session *s) {
     return s->state == KS_SESSION_OPEN;
 }
+
+uint32_t ks_session_notes(const ks_session *s) {
+    return s->notes;
+}

@@ -65,6 +65,8 @@ KS_API KS_MUST_CHECK ks_status ks_ring_append(ks_ring *ring, const ks_key_id *id
 /* Writer. Makes the keys of a block visible, or wipes them. Both are idempotent. */
 KS_API void ks_ring_confirm(ks_ring *ring, uint32_t epoch, uint32_t block);
 KS_API void ks_ring_discard(ks_ring *ring, uint32_t epoch, uint32_t block);
+/* Writer. Adds notes (KS_RING_NOTE_*) that became known after the ring was made: the peer's, say. */
+KS_API void ks_ring_add_notes(ks_ring *ring, uint32_t notes);
 /* Writer. Free slots now. */
 KS_API uint32_t ks_ring_free_slots(const ks_ring *ring);
 /* Writer. Tells readers it lives; call at least once a second. */
