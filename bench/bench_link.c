@@ -208,9 +208,9 @@ static int report(link_bench *b, double seconds) {
                            (unsigned long long)totals.blocks, (unsigned long long)totals.blocks_aborted);
     ks_bench_row_begin(&row, "link", "cpu", NULL, (int)b->threads);
     ks_bench_row_text(&row, "preset", b->preset);
-    ks_bench_row_u64(&row, "pulses", totals.slots);
+    ks_bench_row_u64(&row, "pulses", s.pulses);
     ks_bench_row_u64(&row, "events", b->count);
-    ks_bench_row_u64(&row, "detections", totals.detections);
+    ks_bench_row_u64(&row, "detections", s.detections);
     ks_bench_row_u64(&row, "sifted_bits", totals.sifted_bits);
     ks_bench_row_number(&row, "qber", s.qber);
     ks_bench_row_number(&row, "phase_error", s.phase_error);
@@ -220,7 +220,7 @@ static int report(link_bench *b, double seconds) {
     ks_bench_row_number(&row, "secret_mbps", 1e-6 * (double)totals.secret_bits / seconds);
     ks_bench_row_number(&row, "sifted_mbps", 1e-6 * (double)totals.sifted_bits / seconds);
     ks_bench_row_number(&row, "source_secret_mbps", 1e-6 * s.secret_bps);
-    ks_bench_row_number(&row, "realtime_factor", (double)totals.slots / b->config.clock_hz / seconds);
+    ks_bench_row_number(&row, "realtime_factor", s.source_seconds / seconds);
     ks_bench_row_number(&row, "epsilon", totals.epsilon);
     add_stages(&row, b, &totals);
     return ks_bench_row_end(&row, seconds, alike);

@@ -95,7 +95,9 @@ static void add_simulator(ks_link_demo *d) {
     const ks_sim_field *field;
     ks_child_init(c, "simulate");
     ks_child_addf(c, "--preset=%s", o->preset);
-    ks_child_addf(c, "--pulses=%llu", (unsigned long long)d->config.slots);
+    /* A little more than was asked for: the last block ends with a detection behind it. */
+    ks_child_addf(c, "--pulses=%llu",
+                  (unsigned long long)(d->config.slots + d->config.slots / 100 + 4 * d->config.marker_slots));
     ks_child_addf(c, "--seed=%llu", (unsigned long long)o->seed);
     ks_child_addf(c, "--sim-threads=%llu", (unsigned long long)o->threads);
     if (o->mu)

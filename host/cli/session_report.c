@@ -96,6 +96,12 @@ static void print_block(ks_session_report *report, const ks_block_report *b) {
 
 static void accumulate(ks_session_report *report, const ks_block_report *b) {
     report->notes |= b->notes;
+    if (b->outcome != KS_OUTCOME_LOST) {
+        report->pulses += b->slots;
+        report->detections += b->detections;
+    } else {
+        report->unfinished++;
+    }
     if (b->outcome != KS_OUTCOME_KEY && b->outcome != KS_OUTCOME_NOTHING)
         return;
     report->disclosed_ideal += (double)b->sifted_bits * ks_entropy_capped(b->qber);
@@ -166,7 +172,10 @@ void ks_session_report_summary(ks_session_report *report, ks_session_summary *ou
     pthread_mutex_lock(&report->lock);
     *out = (ks_session_summary){.totals = *t, .notes = report->notes, .leak_bits = t->disclosed_bits};
     out->seconds = now() - report->started;
-    out->source_seconds = ratio((double)t->slots, report->clock_hz);
+    out->pulses = report->pulses;
+    out->detections = report->detections;
+    out->unfinished = report->unfinished;
+    out->source_seconds = ratio((double)report->pulses, report->clock_hz);
     out->qber = ratio((double)t->key_errors, (double)t->sifted_bits);
     out->test_qber = ratio((double)t->test_errors, (double)t->test_bits);
     out->phase_error = ratio(report->phase_error_bits, report->key_detections);
@@ -189,8 +198,9 @@ static json_t *summary_object(const ks_session_report *report, const ks_session_
                   {"blocks_with_key", t->blocks_with_key},
                   {"blocks_aborted", t->blocks_aborted},
                   {"blocks_skipped", t->blocks_skipped},
-                  {"pulses", t->slots},
-                  {"detections", t->detections},
+                  {"blocks_unfinished", s->unfinished},
+                  {"pulses", s->pulses},
+                  {"detections", s->detections},
                   {"sifted_bits", t->sifted_bits},
                   {"test_bits", t->test_bits},
                   {"leak_bits", s->leak_bits},

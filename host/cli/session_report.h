@@ -14,7 +14,9 @@ typedef struct ks_session_report {
     /* Private. */
     pthread_mutex_t lock;
     double started, last_progress;
-    double disclosed_ideal; /* sum of sifted h(qber): what a perfect code would disclose */
+    uint64_t pulses, detections; /* of blocks that came to their end */
+    uint64_t unfinished;         /* blocks that did not */
+    double disclosed_ideal;      /* sum of sifted h(qber): what a perfect code would disclose */
     double phase_error_bits,
         key_detections; /* phase-error bound, weighted by key detections of blocks with key */
     uint32_t notes;
@@ -35,6 +37,7 @@ void ks_session_report_progress(ks_session_report *report, const ks_session_tota
 /* All that is known at the end. */
 typedef struct ks_session_summary {
     ks_session_totals totals;
+    uint64_t pulses, detections, unfinished; /* as above */
     double seconds,
         source_seconds; /* wall time since the first detection left; time of the source in finished blocks */
     double qber, test_qber, phase_error, efficiency;

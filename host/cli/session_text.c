@@ -47,8 +47,9 @@ void ks_session_text_print(const json_t *r) {
     const double seconds = number(r, "seconds");
     printf("%s: %s%s%s\n", word(r, "role"), word(r, "status"), *word(r, "reason") ? ": " : "",
            word(r, "reason"));
-    printf("  %-12s %llu: %llu with key, %llu aborted, %llu skipped\n", "blocks", count(r, "blocks"),
-           count(r, "blocks_with_key"), count(r, "blocks_aborted"), count(r, "blocks_skipped"));
+    printf("  %-12s %llu: %llu with key, %llu aborted, %llu skipped, %llu unfinished\n", "blocks",
+           count(r, "blocks"), count(r, "blocks_with_key"), count(r, "blocks_aborted"),
+           count(r, "blocks_skipped"), count(r, "blocks_unfinished"));
     printf("  %-12s %llu of %spulses; %.2f s of the source in %.2f s, %.2fx real time\n", "detections",
            count(r, "detections"), ks_scaled(a, (double)count(r, "pulses")), number(r, "source_seconds"),
            seconds, number(r, "realtime_factor"));
