@@ -10,7 +10,7 @@
 
 enum {
     KS_BASE_COLUMNS_MAX = 1024,
-    KS_BASE_ROWS_MAX = 160,
+    KS_BASE_ROWS_MAX = 328,
     KS_BASE_DEGREES_MAX = 16,
     KS_BASE_LEVELS_MAX = 32,
     KS_BASE_WEIGHT = 9, /* magnitude of a received bit at the threshold */
@@ -58,6 +58,16 @@ typedef struct ks_base_flaws {
 
 extern const ks_base_spec ks_family[];
 extern const unsigned ks_family_count;
+
+/* What simulation says, base by base in the order of the family: the error rate at which frames of 2^18 bits
+ * with exactly that share of errors begin to fail, at each mark; 0 where none decodes. */
+typedef struct ks_base_measured {
+    uint64_t digest; /* of the graph that was measured */
+    double limit[KS_BASE_MARKS];
+} ks_base_measured;
+
+extern const ks_base_measured ks_measured[];
+extern const unsigned ks_measured_count;
 
 uint32_t ks_base_edges(const ks_base_spec *spec);
 

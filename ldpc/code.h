@@ -7,7 +7,7 @@
 #include "ldpc/ldpc.h"
 
 enum {
-    KS_CODE_RATES_MAX = 1024,
+    KS_CODE_RATES_MAX = 2048,
     KS_CODE_EDGES_MAX = 8192,
     KS_CODE_DEFAULT_PASSES = 200,
     KS_CODE_PATIENCE = 24
@@ -26,6 +26,8 @@ uint16_t ks_code_rate_find(uint16_t base, uint16_t merges);
 /* Rows of a base after merging, and the threshold there, from the marks of the table. */
 uint32_t ks_code_rows(const ks_base_spec *spec, uint32_t merges);
 double ks_code_threshold(const ks_base_spec *spec, uint32_t merges);
+/* The same from the marks of ks_measured. */
+double ks_code_limit(uint16_t base, uint32_t merges);
 
 /* The grown graph of a base; grown at first use. NULL when memory was short (the detail is set). */
 const ks_base_graph *ks_code_graph(uint16_t base);

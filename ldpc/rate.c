@@ -46,12 +46,20 @@ uint16_t ks_code_rate_find(uint16_t base, uint16_t merges) {
     return (uint16_t)i;
 }
 
-double ks_code_threshold(const ks_base_spec *spec, uint32_t merges) {
-    if (spec->pairs == 0)
-        return spec->threshold[0];
-    double at = (double)merges * (KS_BASE_MARKS - 1) / spec->pairs;
+static double between_marks(const double *mark, uint32_t pairs, uint32_t merges) {
+    if (pairs == 0)
+        return mark[0];
+    double at = (double)merges * (KS_BASE_MARKS - 1) / pairs;
     int i = at >= KS_BASE_MARKS - 1 ? KS_BASE_MARKS - 2 : (int)at;
-    return spec->threshold[i] + (at - i) * (spec->threshold[i + 1] - spec->threshold[i]);
+    return mark[i] + (at - i) * (mark[i + 1] - mark[i]);
+}
+
+double ks_code_threshold(const ks_base_spec *spec, uint32_t merges) {
+    return between_marks(spec->threshold, spec->pairs, merges);
+}
+
+double ks_code_limit(uint16_t base, uint32_t merges) {
+    return between_marks(ks_measured[base].limit, ks_family[base].pairs, merges);
 }
 
 ks_status ks_ldpc_rate_info(ks_ldpc_rate *info, uint16_t rate) {
@@ -110,9 +118,10 @@ size_t ks_ldpc_extra_bits(uint16_t from, uint16_t to, unsigned log2n) {
     return (size_t)(rates[from].merges - rates[to].merges) * lift(&ks_family[rates[from].base], log2n);
 }
 
-/* Distance kept between the expected error rate and the threshold of density evolution: a share of it for
- * what the finite graph loses, and standard deviations of the number of errors in a frame (waterfall of
- * Martinez-Mateo, Elkouss, Martin, arXiv:1205.5729). Measured with `keystill bench ldpc`;
+/* Distance kept between the expected error rate and the limit that was measured at n = 2^18: a share of it
+ * for what other sizes lose, and standard deviations of the number of errors in a frame (waterfall of
+ * Martinez-Mateo, Elkouss, Martin, arXiv:1205.5729). Chosen by `keystill bench ldpc` for few per cent of
+ * retries, fast for few iterations, efficient for the least leak with retries counted;
  * docs/reconciliation.md. */
 typedef struct margin {
     double share, deviations;
@@ -120,15 +129,14 @@ typedef struct margin {
 
 static const margin margins[KS_LDPC_EFFICIENT + 1][4] = {
     /* n = 2^14, 2^16, 2^18, 2^20 */
-    [KS_LDPC_FAST] = {{0.10, 2.0}, {0.09, 2.0}, {0.09, 2.0}, {0.09, 2.0}},
-    [KS_LDPC_BALANCED] = {{0.04, 2.0}, {0.03, 2.0}, {0.025, 2.0}, {0.025, 2.0}},
-    [KS_LDPC_EFFICIENT] = {{0.03, 1.5}, {0.02, 1.5}, {0.012, 1.5}, {0.012, 1.5}},
+    [KS_LDPC_FAST] = {{0.08, 2.0}, {0.07, 2.5}, {0.07, 2.5}, {0.07, 2.5}},
+    [KS_LDPC_BALANCED] = {{0.03, 1.8}, {0.012, 1.8}, {0.006, 2.0}, {0.006, 2.0}},
+    [KS_LDPC_EFFICIENT] = {{0.03, 1.0}, {0.005, 1.0}, {0.000, 0.9}, {0.000, 0.9}},
 };
 
-/* Rates of a base with fewer merges than this leave no room for retries. */
-static int leaves_room(const ks_code_rate *r) {
-    return r->merges * 4u >= ks_family[r->base].pairs;
-}
+/* Errors of a frame exceed their mean by so many deviations in less than one of 10^6 frames: the base must still
+ * decode these when all its syndrome is known. */
+#define WORST_DEVIATIONS 5.0
 
 static double entropy(double q) {
     return q <= 0 ? 0 : -q * log2(q) - (1 - q) * log2(1 - q);
@@ -137,7 +145,7 @@ static double entropy(double q) {
 /* The error rate that asks of a full frame as many syndrome bits as q asks of a frame filled to a share:
  * entropy(q) times the share, and a little more, because shortening bends the degrees of the checks. */
 static double shortened(double q, double filled) {
-    double goal = entropy(q) * filled * (1 + 0.3 * (1 - filled)), low = 0, high = 0.5;
+    double goal = entropy(q < 0.5 ? q : 0.5) * filled * (1 + 0.3 * (1 - filled)), low = 0, high = 0.5;
     for (int i = 0; i < 40; i++) {
         double middle = (low + high) / 2;
         if (entropy(middle) < goal)
@@ -148,6 +156,13 @@ static double shortened(double q, double filled) {
     return filled < 1 ? high : q;
 }
 
+/* Frames that do not need the smallest bases are better served by the others. */
+static int is_first_choice(uint16_t rate, unsigned log2n) {
+    return ks_ldpc_supports(rate, log2n) &&
+           (log2n == KS_LDPC_LOG2N_MIN ||
+            ks_base_log2n_min(&ks_family[rates[rate].base]) > KS_LDPC_LOG2N_MIN);
+}
+
 ks_status ks_ldpc_pick(uint16_t *rate, unsigned log2n, double qber, size_t real_bits, ks_ldpc_effort effort) {
     size_t n = (size_t)1 << (log2n & 31);
     if (log2n < KS_LDPC_LOG2N_MIN || log2n > KS_LDPC_LOG2N_MAX || log2n % 2)
@@ -156,15 +171,15 @@ ks_status ks_ldpc_pick(uint16_t *rate, unsigned log2n, double qber, size_t real_
         return ks_fail(KS_ERR_ARGUMENT, "%zu bits of %zu, error rate %g, effort %d", real_bits, n, qber,
                        (int)effort);
     const margin *m = &margins[effort][(log2n - KS_LDPC_LOG2N_MIN) / 2];
-    double real = (double)real_bits,
-           q = qber * (1 + m->share) + m->deviations * sqrt(qber * (1 - qber) / real);
-    double need = shortened(q < 0.5 ? q : 0.5, real / (double)n);
+    double real = (double)real_bits, filled = real / (double)n, deviation = sqrt(qber * (1 - qber) / real);
+    double first = shortened(qber * (1 + m->share) + m->deviations * deviation, filled);
+    double last = shortened(qber * (1 + m->share) + WORST_DEVIATIONS * deviation, filled);
     unsigned best = 0;
     for (unsigned i = 0; i < ks_ldpc_rate_count(); i++) {
-        if (!ks_ldpc_supports((uint16_t)i, log2n) || !leaves_room(&rates[i]))
+        if (!is_first_choice((uint16_t)i, log2n))
             continue;
         best = i;
-        if (ks_code_threshold(&ks_family[rates[i].base], rates[i].merges) >= need)
+        if (ks_code_limit(rates[i].base, rates[i].merges) >= first && ks_code_limit(rates[i].base, 0) >= last)
             break;
     }
     *rate = (uint16_t)best;

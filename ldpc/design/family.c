@@ -7,8 +7,9 @@
 #include <string.h>
 
 #define LAST_LEVEL 0.004
+#define MOST_TWOS  0.9
 
-enum { PASSES = 600, TRACE = 1200, SEEDS = 24 };
+enum { PASSES = 600, TRACE = 1200, SEEDS = 12 };
 
 static void count_degrees(ks_base_spec *spec, const ks_ensemble *ensemble) {
     double mean = ks_ensemble_column_degree(ensemble), rest[KS_ENSEMBLE_DEGREES] = {0};
@@ -28,6 +29,12 @@ static void count_degrees(ks_base_spec *spec, const ks_ensemble *ensemble) {
                 most = d;
         count[most]++;
         rest[most] -= 1;
+    }
+    /* Degree-2 columns must fit into a forest over the rows. */
+    uint16_t most_twos = (uint16_t)(MOST_TWOS * spec->rows);
+    if (count[2] > most_twos) {
+        count[3] = (uint16_t)(count[3] + count[2] - most_twos);
+        count[2] = most_twos;
     }
     unsigned used = 0;
     for (unsigned d = 2; d < KS_ENSEMBLE_DEGREES; d++)

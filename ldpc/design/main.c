@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* keystill-design: makes ldpc/family.c from ldpc/design/ensembles.txt, and searches degree distributions.
  *   keystill-design family < ensembles.txt > family.c
+ *   keystill-design measure > measured.c   (after the family was compiled in)
  *   keystill-design search ROW-OF-ENSEMBLES PASSES CYCLES DENSITY TRIALS SEED */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "ldpc/design/family.h"
+#include "ldpc/design/measure.h"
 
 enum { LINE = 1024 };
 
@@ -88,9 +90,16 @@ static int search(char **argv) {
 int main(int argc, char **argv) {
     if (argc == 2 && strcmp(argv[1], "family") == 0)
         return make_family();
+    if (argc == 2 && strcmp(argv[1], "measure") == 0) {
+        if (ks_measure_family(stdout) == KS_OK)
+            return 0;
+        fprintf(stderr, "keystill-design: %s\n", ks_error_detail());
+        return 1;
+    }
     if (argc == 8 && strcmp(argv[1], "search") == 0)
         return search(argv + 2);
     fprintf(stderr, "usage: keystill-design family < ensembles.txt\n"
+                    "       keystill-design measure\n"
                     "       keystill-design search ROW PASSES CYCLES DENSITY TRIALS SEED\n");
     return 2;
 }
