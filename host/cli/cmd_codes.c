@@ -107,8 +107,8 @@ static void print_code(uint16_t rate) {
     printf("merges     %u of %u pairs: leak %.5f\n", r->merges, spec->pairs, info.leak);
     printf("threshold  %.5f, leak / h %.4f (density evolution of the decoder, n without end)\n",
            info.threshold, efficiency(info.leak, info.threshold));
-    printf("limit      %.5f, leak / h %.4f (half the frames of 2^18 bits decode)\n", ks_code_limit(r->base, r->merges),
-           efficiency(info.leak, ks_code_limit(r->base, r->merges)));
+    printf("limit      %.5f, leak / h %.4f (half the frames of 2^18 bits decode)\n",
+           ks_code_limit(r->base, r->merges), efficiency(info.leak, ks_code_limit(r->base, r->merges)));
     printf("columns   ");
     for (const ks_degree_count *d = spec->degrees; d->count; d++)
         printf(" %u of degree %u%s", d->count, d->degree, d[1].count ? "," : "\n");
@@ -181,6 +181,9 @@ int ks_cmd_codes(int argc, char **argv) {
         print_help(stdout);
         return KS_EXIT_OK;
     }
+    if (argv[1][0] == '-')
+        return ks_cli_fail(KS_EXIT_USAGE, "unknown option '%s'; an action comes first: list, show or measure",
+                           argv[1]);
     ks_closest closest = ks_closest_start(argv[1]);
     for (size_t i = 0; i < sizeof actions / sizeof *actions; i++) {
         if (strcmp(argv[1], actions[i].name) == 0) {
