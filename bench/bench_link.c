@@ -75,7 +75,11 @@ static int configure(link_bench *b) {
         b->session.link.basis_choice = KS_BASIS_PASSIVE;
         b->session.link.accept_passive = 1;
     }
-    return ks_work_choice_apply(&b->session, &b->threads, &b->work);
+    const int result = ks_work_choice_apply(&b->session, &b->threads, &b->work);
+    ks_sim_expectation expected;
+    if (b->session.expected_qber == 0 && ks_sim_expect(&expected, &b->config) == KS_OK)
+        b->session.expected_qber = expected.qber[0]; /* what a laboratory knows of its own link */
+    return result;
 }
 
 static int make_room(link_bench *b, size_t *capacity) {

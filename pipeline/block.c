@@ -282,7 +282,7 @@ ks_status ks_block_length(ks_session *s, ks_block *b, ks_length_result *result) 
                                      .dropped = b->reconciliation.dropped_bits};
     KS_TRY(ks_length_compute(result, &p->source, &p->receiver, &p->epsilon, &b->counts, &b->report.leakage));
     if (p->basis_choice == KS_BASIS_PASSIVE && !p->accept_passive)
-        result->bits = 0;
+        result->bits = result->limit = 0;
     b->report.length = *result;
     b->report.epsilon = ks_epsilon_total(&p->epsilon, ks_verification_log2_epsilon(n));
     return KS_OK;
@@ -345,6 +345,8 @@ double ks_session_qber(const ks_session *s, const ks_block *b) {
      */
     double test =
         b->report.test_bits ? ((double)b->test_errors + 1) / ((double)b->report.test_bits + 2) : 0.05;
+    if (s->rate_bits < 10000 && s->config.expected_qber > 0)
+        return s->config.expected_qber;
     if (s->rate_bits < 10000)
         return fmin(0.25, test + sqrt(test / (double)(b->report.test_bits + 1)));
     return fmin(0.25, ((double)s->rate_errors + 1) / (double)s->rate_bits);

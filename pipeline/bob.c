@@ -341,7 +341,11 @@ ks_status ks_bob_tag(ks_session *s, ks_block *b) {
     KS_TRY(ks_tag_prepare(s));
     ks_writer w;
     ks_message_begin(&w);
-    ks_put_confirmations(s, &w);
+    ks_status status = ks_put_confirmations(s, &w);
+    if (status != KS_OK) {
+        ks_writer_release(&w);
+        return status;
+    }
     KS_TRY(ks_message_end_tagged(s, b, KS_MSG_TAG_B, &w));
     b->announcements = s->announcements;
     b->phase = KS_PHASE_TAG_A;
@@ -377,7 +381,11 @@ ks_status ks_bob_confirm(ks_session *s) {
         KS_TRY(ks_tag_prepare(s));
         ks_writer w;
         ks_message_begin(&w);
-        ks_put_confirmations(s, &w);
+        ks_status status = ks_put_confirmations(s, &w);
+        if (status != KS_OK) {
+            ks_writer_release(&w);
+            return status;
+        }
         KS_TRY(ks_message_end_tagged(s, NULL, KS_MSG_CONFIRM, &w));
     }
     if (all_done(s) && !ks_confirmations_due(s)) {

@@ -31,6 +31,11 @@ ks_status ks_session_create(ks_session **out, const ks_session_config *config) {
     KS_TRY(ks_parameters_check(&config->link));
     if (config->blocks_in_flight < 1 || config->blocks_in_flight > 64)
         return ks_fail(KS_ERR_ARGUMENT, "blocks in flight: 1 to 64");
+    if (config->pool_target > KS_POOL_CAPACITY / 2)
+        return ks_fail(KS_ERR_ARGUMENT, "pool target of %llu pads: at most %d",
+                       (unsigned long long)config->pool_target, KS_POOL_CAPACITY / 2);
+    if (!(config->expected_qber >= 0 && config->expected_qber < 0.25))
+        return ks_fail(KS_ERR_ARGUMENT, "expected QBER is %g: in [0, 0.25)", config->expected_qber);
     if (!config->pool || !config->random.fill)
         return ks_fail(KS_ERR_ARGUMENT, "a session needs a key pool and a source of randomness");
     ks_session *s = NULL;
@@ -230,16 +235,30 @@ void ks_session_disconnected(ks_session *s) {
 }
 
 /* The pool's watermarks of both ends are brought together: pads used by either are used, pads that only one
- * has are gone. */
+ * has are gone. The greeting is not authenticated yet, so it may move them only as far as a crash in
+ * mid-session explains: by the pads of blocks in flight and a reserved batch, and by their refills. Whoever
+ * sends more is no honest peer. */
 static ks_status agree_on_pool(ks_session *s, ks_cursor *c) {
+    enum { MOST_SKIPPED = 128 };
+    const uint64_t most_given_up = 2 * s->config.pool_target + MOST_SKIPPED;
     for (int d = 0; d < 2; d++) {
         uint64_t position = ks_get_u64(c), end = ks_get_u64(c);
         if (c->failed)
             return KS_OK;
         ks_direction direction = (ks_direction)d;
-        if (end < ks_pool_end(s->config.pool, direction))
+        const uint64_t own_position = ks_pool_position(s->config.pool, direction),
+                       own_end = ks_pool_end(s->config.pool, direction);
+        if ((position > own_position && position - own_position > MOST_SKIPPED) ||
+            (end < own_end && own_end - end > most_given_up))
+            return ks_fail(
+                KS_ERR_AUTH,
+                "the peer's pool stands at pad %llu of %llu, this one at %llu of %llu: a restored copy, or "
+                "somebody in the middle",
+                (unsigned long long)position, (unsigned long long)end, (unsigned long long)own_position,
+                (unsigned long long)own_end);
+        if (end < own_end)
             KS_TRY(ks_pool_truncate(s->config.pool, direction, end));
-        if (position > ks_pool_position(s->config.pool, direction))
+        if (position > own_position)
             KS_TRY(ks_pool_advance(s->config.pool, direction, position));
     }
     return KS_OK;

@@ -212,7 +212,7 @@ ks_status ks_message_end_tagged(ks_session *s, ks_block *block, ks_message_type 
 ks_status ks_tag_arrived(ks_session *s, ks_block *b, const uint8_t *message, size_t bytes);
 ks_status ks_tags_check(ks_session *s);
 /* Bob: names the confirmed blocks that Alice has not heard of. Both: their part for the pool goes in. */
-void ks_put_confirmations(ks_session *s, ks_writer *w);
+ks_status ks_put_confirmations(ks_session *s, ks_writer *w);
 ks_status ks_get_confirmations(ks_session *s, ks_cursor *c);
 int ks_confirmations_due(const ks_session *s);
 /* Bob: the tag of Alice on block b proves that she heard all announcements up to that block's. */

@@ -177,10 +177,12 @@ ks_status ks_pending_add(ks_session *s, uint32_t block, uint32_t keys, const uin
 }
 
 /* Both ends put the same bits in, in the order of the announcements. */
-static void refill(ks_session *s, const ks_pending *p) {
-    if (p->refill_bytes &&
-        ks_pool_refill(s->config.pool, p->epoch, p->block, p->refill, p->refill_bytes) == KS_OK)
-        ks_request_store(s);
+static ks_status refill(ks_session *s, const ks_pending *p) {
+    if (!p->refill_bytes)
+        return KS_OK;
+    KS_TRY(ks_pool_refill(s->config.pool, p->epoch, p->block, p->refill, p->refill_bytes));
+    ks_request_store(s);
+    return KS_OK;
 }
 
 static void remove_pending(ks_session *s, ks_pending **at) {
@@ -199,7 +201,7 @@ int ks_confirmations_due(const ks_session *s) {
     return 0;
 }
 
-void ks_put_confirmations(ks_session *s, ks_writer *w) {
+ks_status ks_put_confirmations(ks_session *s, ks_writer *w) {
     uint32_t count = 0;
     for (const ks_pending *p = s->pending; p; p = p->next)
         count += !p->announced;
@@ -210,8 +212,9 @@ void ks_put_confirmations(ks_session *s, ks_writer *w) {
             ks_put_u32(w, p->epoch);
             ks_put_u32(w, p->block);
             p->announced = s->announcements;
-            refill(s, p);
+            KS_TRY(refill(s, p));
         }
+    return KS_OK;
 }
 
 void ks_confirmations_heard(ks_session *s, uint32_t announcements) {
@@ -225,7 +228,7 @@ void ks_confirmations_heard(ks_session *s, uint32_t announcements) {
 static ks_status confirm_one(ks_session *s, uint32_t epoch, uint32_t block) {
     for (ks_pending **at = &s->pending; *at; at = &(*at)->next)
         if ((*at)->epoch == epoch && (*at)->block == block) {
-            refill(s, *at);
+            KS_TRY(refill(s, *at));
             s->totals.keys_confirmed += (*at)->keys;
             remove_pending(s, at);
             ks_node *node = ks_session_queue(s, KS_ACTION_CONFIRM);

@@ -189,6 +189,11 @@ static void add_alice(ks_link_demo *d) {
     ks_child_init(c, "alice");
     ks_child_addf(c, "--states=%s", d->states);
     ks_child_addf(c, "--connect=%s", d->address);
+    /* What a laboratory knows of its own link; without it the first blocks would be corrected for the error
+     * rate of the test basis. */
+    ks_sim_expectation expected;
+    if (ks_sim_expect(&expected, &d->config) == KS_OK && expected.qber[0] > 0)
+        ks_child_addf(c, "--expected-qber=%.6g", expected.qber[0]);
     add_common(d, c, KS_DEMO_ALICE);
 }
 

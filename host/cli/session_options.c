@@ -152,6 +152,7 @@ int ks_work_choice_apply(ks_session_config *out, uint32_t *threads, const ks_wor
         out->blocks_in_flight = (uint32_t)c->blocks_in_flight;
     if (c->pool_target)
         out->pool_target = c->pool_target;
+    out->expected_qber = c->expected_qber;
     return 0;
 }
 

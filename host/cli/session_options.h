@@ -103,6 +103,7 @@ int ks_parse_intensities(ks_source *out, const char *text);
 /* Work of the protocol in this process. */
 typedef struct ks_work_choice {
     uint64_t threads, blocks_in_flight, pool_target;
+    double expected_qber;
 } ks_work_choice;
 
 #define KS_WORK_CHOICE_OPTIONS(c)                                                                            \
@@ -113,6 +114,13 @@ typedef struct ks_work_choice {
          &(c).blocks_in_flight,                                                                              \
          "N",                                                                                                \
          "blocks worked on at a time (4)",                                                                   \
+         NULL},                                                                                              \
+        {"expected-qber",                                                                                    \
+         0,                                                                                                  \
+         KS_OPTION_NUMBER,                                                                                   \
+         &(c).expected_qber,                                                                                 \
+         "Q",                                                                                                \
+         "of the key, for Alice's first blocks (as the test basis)",                                         \
          NULL},                                                                                              \
     {                                                                                                        \
         "pool-target", 0, KS_OPTION_U64, &(c).pool_target, "N",                                              \

@@ -49,7 +49,9 @@ typedef struct ks_session_config {
     ks_link_parameters link;
     uint32_t blocks_in_flight; /* 1..64: blocks between their first detection and their last tag */
     uint32_t failures_to_stop; /* consecutive security failures that end the session; 0: never */
-    uint64_t pool_target;      /* pads a direction to refill to before keys leave */
+    uint64_t pool_target;      /* pads a direction to refill to before keys leave; at most KS_POOL_CAPACITY / 2 */
+    double expected_qber;      /* Alice: error rate of the key basis to correct for until blocks have told it; 0: that of the
+                                * test basis */
     int live;                  /* Bob. 0: input waits when blocks pile up; 1: input must not wait, whole blocks are skipped */
     uint64_t confirm_after_ns; /* Bob: a block is confirmed by a tag of its own when no other went out for so long */
     ks_random random;
