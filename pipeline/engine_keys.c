@@ -86,7 +86,7 @@ void ks_engine_place_keys(ks_engine *e) {
     if (!e->config.ring)
         return;
     ks_ring_heartbeat(e->config.ring, e->config.now(e->config.context));
-    const int full = e->held || ks_ring_free_slots(e->config.ring) == 0;
+    const int full = e->held || !ks_ring_has_room(e->config.ring);
     if (full != e->holding) {
         e->holding = full;
         ks_session_hold(e->session, full);

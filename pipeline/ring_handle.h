@@ -17,8 +17,9 @@ typedef struct ks_ring_entry {
 enum {
     KS_RING_QUEUE = 65536,  /* most entries of a reader's queue */
     KS_RING_SIGHTINGS = 64, /* claims under observation at a time */
-    KS_RING_SWEEP = 65536   /* slots looked at a heartbeat */
+    KS_RING_SWEEP = 65536   /* slots looked at in one sweep */
 };
+#define KS_RING_SWEEP_NS UINT64_C(500000000)  /* heartbeats may be far more frequent than sweeps */
 #define KS_RING_GRACE_NS UINT64_C(5000000000) /* a claim that stands this long is revoked */
 
 typedef struct ks_ring_sighting {
@@ -33,8 +34,10 @@ typedef struct ks_ring_unconfirmed {
 
 typedef struct ks_ring_writer {
     uint64_t next_sequence;
-    uint32_t cursor;                  /* where the search for a free slot goes on */
-    uint32_t swept;                   /* where the next sweep begins */
+    uint32_t cursor; /* where the search for a free slot goes on */
+    uint32_t swept;  /* where the next sweep begins */
+    int has_swept;
+    uint64_t swept_ns;
     ks_ring_unconfirmed *unconfirmed; /* room for every slot */
     uint32_t unconfirmed_count;
     ks_ring_sighting sightings[KS_RING_SIGHTINGS];
@@ -77,7 +80,8 @@ uint32_t ks_ring_oldest(const ks_ring_view *view, ks_ring_entry *entries, uint32
 typedef ks_status ks_ring_visit_fn(void *context, uint32_t slot, uint64_t word);
 ks_status ks_ring_find(ks_ring *ring, const ks_key_id *id, ks_ring_visit_fn *visit, void *context);
 
-/* Revokes claims that have stood for KS_RING_GRACE_NS. */
+/* Revokes claims that have stood for KS_RING_GRACE_NS; does nothing until KS_RING_SWEEP_NS after the last
+ * sweep. */
 void ks_ring_sweep(ks_ring *ring, uint64_t now_ns);
 
 #endif

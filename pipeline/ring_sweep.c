@@ -45,6 +45,10 @@ static int is_watched(const ks_ring_writer *writer, uint32_t slot) {
 
 void ks_ring_sweep(ks_ring *ring, uint64_t now_ns) {
     ks_ring_writer *writer = ring->writer;
+    if (writer->has_swept && now_ns >= writer->swept_ns && now_ns - writer->swept_ns < KS_RING_SWEEP_NS)
+        return;
+    writer->has_swept = 1;
+    writer->swept_ns = now_ns;
     uint32_t span = ring->view.slots < KS_RING_SWEEP ? ring->view.slots : KS_RING_SWEEP;
     review_sightings(ring, now_ns);
     for (uint32_t n = 0; n < span && writer->sighting_count < KS_RING_SIGHTINGS; n++) {

@@ -131,6 +131,18 @@ uint32_t ks_ring_free_slots(const ks_ring *ring) {
     return count;
 }
 
+int ks_ring_has_room(ks_ring *ring) {
+    int found = 0;
+    (void)pthread_mutex_lock(&ring->lock);
+    uint32_t i = ring->writer ? ring->writer->cursor : 0;
+    for (uint32_t tried = 0; tried < ring->view.slots && !found; tried++) {
+        found = is_free(ks_ring_load(&ring->view.states[i]));
+        i = i + 1 < ring->view.slots ? i + 1 : 0;
+    }
+    (void)pthread_mutex_unlock(&ring->lock);
+    return found;
+}
+
 void ks_ring_heartbeat(ks_ring *ring, uint64_t now_ns) {
     if (!ring->writer)
         return;

@@ -67,8 +67,10 @@ KS_API void ks_ring_confirm(ks_ring *ring, uint32_t epoch, uint32_t block);
 KS_API void ks_ring_discard(ks_ring *ring, uint32_t epoch, uint32_t block);
 /* Writer. Adds notes (KS_RING_NOTE_*) that became known after the ring was made: the peer's, say. */
 KS_API void ks_ring_add_notes(ks_ring *ring, uint32_t notes);
-/* Writer. Free slots now. */
+/* Free slots now, counted one by one. */
 KS_API uint32_t ks_ring_free_slots(const ks_ring *ring);
+/* Writer. 1 when at least one slot is free; quick unless the ring is nearly full. */
+KS_API int ks_ring_has_room(ks_ring *ring);
 /* Writer. Tells readers it lives; call at least once a second. */
 KS_API void ks_ring_heartbeat(ks_ring *ring, uint64_t now_ns);
 

@@ -94,6 +94,7 @@ Test(ring, keys_come_in_order_and_once) {
         for (uint32_t n = 0; n < 5; n++)
             cr_assert_eq(append(&f, n, 1), KS_OK);
         cr_assert_eq(append(&f, 5, 1), KS_ERR_FULL);
+        cr_assert_eq(ks_ring_has_room(f.writer), 0);
         expect_empty(&f);
         ks_ring_confirm(f.writer, 7, 2);
         expect_empty(&f);
@@ -102,6 +103,7 @@ Test(ring, keys_come_in_order_and_once) {
         for (uint32_t n = 0; n < 5; n++)
             expect_take(&f, n);
         expect_empty(&f);
+        cr_assert_eq(ks_ring_has_room(f.writer), 1);
         close_ring(&f);
     }
 }
