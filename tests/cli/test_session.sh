@@ -154,6 +154,33 @@ end_slow
 [ "$bob_code" -eq 1 ] || complain "bob returned $bob_code when alice died"
 says bob.out 'closed the connection\|broke the connection'
 
+# A connection that breaks: both wait for each other, and go on at the next block.
+if command -v ss >/dev/null 2>&1; then
+    new_psk
+    remove_rings
+    # shellcheck disable=SC2086
+    {
+        timeout 60 "$program" alice --states states --listen "tcp:127.0.0.1:$port" --reconnect 10 --psk psk \
+            --ring "$tag-alice" $common >alice.out 2>alice.err </dev/null &
+        alice_pid=$!
+        (head -c 1200000 events.ptu; sleep 2; tail -c +1200001 events.ptu) |
+            timeout 60 "$program" bob --events - --connect "tcp:127.0.0.1:$port" --reconnect 10 --psk psk \
+                --ring "$tag-bob" $common $tags >bob.out 2>bob.err &
+        bob_pid=$!
+    }
+    sleep 1
+    ss -K dport = "$port" >/dev/null 2>&1
+    wait "$alice_pid"
+    alice_code=$?
+    wait "$bob_pid"
+    bob_code=$?
+    codes 0 0
+    take "$tag-alice" alice.keys
+    take "$tag-bob" bob.keys
+    cmp -s alice.keys bob.keys || complain "a broken connection left keys that differ"
+    remove_rings
+fi
+
 # A peer that speaks something else.
 if command -v bash >/dev/null 2>&1; then
     new_psk

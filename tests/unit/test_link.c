@@ -74,12 +74,21 @@ static void join(end *e) {
     pthread_join(e->thread, NULL);
 }
 
+/* "unix:" and a path of this test alone; the path begins at the sixth character. */
+static char *temporary_spec(void) {
+    static char spec[64];
+    snprintf(spec, sizeof spec, "unix:/tmp/keystill-link-%d.sock", (int)getpid());
+    return spec;
+}
+
+static char *temporary_path(void) {
+    return temporary_spec() + 5;
+}
+
 /* A peer that speaks no protocol: a raw socket connected to the listener. */
 static int raw_peer(end *e, const char *path) {
-    char spec[KS_SPEC_LENGTH];
-    snprintf(spec, sizeof spec, "unix:%s", path);
     unlink(path);
-    start_listener(e, strdup(spec));
+    start_listener(e, temporary_spec());
     int fd = socket(AF_UNIX, SOCK_STREAM, 0);
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     strcpy(address.sun_path, path);
@@ -87,12 +96,6 @@ static int raw_peer(end *e, const char *path) {
     join(e);
     cr_assert_eq(e->status, KS_OK);
     return fd;
-}
-
-static char *temporary_path(void) {
-    char *path;
-    cr_assert(asprintf(&path, "/tmp/keystill-link-%d.sock", (int)getpid()) > 0);
-    return path;
 }
 
 static void exchange(ks_link *a, ks_link *b) {
@@ -164,8 +167,7 @@ Test(link, ipv6) {
 }
 
 Test(link, unix_socket) {
-    char *spec;
-    cr_assert(asprintf(&spec, "unix:%s", temporary_path()) > 0);
+    char *spec = temporary_spec();
     check_transport(spec);
     cr_assert_neq(access(spec + 5, F_OK), 0, "the socket file is removed");
 }
@@ -189,11 +191,10 @@ static void *connect_early(void *context) {
 }
 
 Test(link, connecting_first_waits_for_the_listener) {
-    char *spec;
+    char *spec = temporary_spec();
     end early = {.options = defaults()};
     ks_link *link;
     ks_link_options options = defaults();
-    cr_assert(asprintf(&spec, "unix:%s", temporary_path()) > 0);
     early.spec = spec;
     cr_assert_eq(pthread_create(&early.thread, NULL, connect_early, &early), 0);
     pause_ms(100);
@@ -215,8 +216,7 @@ Test(link, nobody_answers) {
 }
 
 Test(link, a_stale_socket_file_is_replaced_a_foreign_file_is_not) {
-    char *path = temporary_path(), *spec;
-    cr_assert(asprintf(&spec, "unix:%s", path) > 0);
+    char *path = temporary_path(), *spec = temporary_spec();
     int fd = socket(AF_UNIX, SOCK_STREAM, 0);
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     strcpy(address.sun_path, path);
