@@ -298,9 +298,7 @@ Test(link, giant_length_is_refused_before_memory_is_taken) {
 }
 
 Test(link, empty_messages_and_http_are_refused) {
-    const char *garbage[] = {"\0\0\0\0", "GET / HTTP/1.1\r\n\r\n",
-                             "\x7f"
-                             "ELF"};
+    const char *garbage[] = {"\0\0\0\0", "GET / HTTP/1.1\r\n\r\n", "\177ELF"};
     const size_t lengths[] = {4, 18, 4};
     for (int i = 0; i < 3; i++) {
         end e;
