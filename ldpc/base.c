@@ -20,6 +20,8 @@ typedef struct builder {
     uint32_t z_min, z_max;
     uint16_t load[KS_BASE_ROWS_MAX];
     uint16_t tree[2][KS_BASE_ROWS_MAX]; /* union-find of degree-2 columns; [1] with all pairs merged */
+    uint32_t offset[KS_BASE_ROWS_MAX];  /* of a merged row's checks against its tree's root, along degree-2
+                                           columns */
     uint16_t degree[KS_BASE_COLUMNS_MAX];
     uint64_t (*differences[2])[SET_WORDS]; /* [1] with all pairs merged */
 } builder;
@@ -69,11 +71,31 @@ static int is_taken(const builder *b, const ks_ldpc_edge *edges, uint32_t count,
     return 0;
 }
 
+/* The root of a merged row, and by how much a walk from there to the row shifts. */
+static uint16_t root_with_offset(const builder *b, uint32_t row, uint32_t *offset) {
+    uint16_t x = (uint16_t)merged_row(b, row);
+    *offset = 0;
+    while (b->tree[1][x] != x) {
+        *offset += b->offset[x];
+        x = b->tree[1][x];
+    }
+    return x;
+}
+
+/* 1 when a degree-2 column closes a loop of such columns in the merged graph that lifts to more than one turn
+ * short of all z: an even total shift. Codewords of low weight live on such loops. */
+static int closes_short_loop(const builder *b, ks_ldpc_edge x, ks_ldpc_edge y) {
+    uint32_t p, q;
+    if (root_with_offset(b, x.node, &p) != root_with_offset(b, y.node, &q))
+        return 0;
+    return (p + x.shift - y.shift - q) % 2 == 0;
+}
+
 static uint32_t loop_cost(builder *b, uint32_t row, uint32_t other) {
     if (root(b->tree[0], (uint16_t)row) == root(b->tree[0], (uint16_t)other))
         return 1u << 24;
-    uint16_t a = (uint16_t)merged_row(b, row), c = (uint16_t)merged_row(b, other);
-    return root(b->tree[1], a) == root(b->tree[1], c) ? 1u << 20 : 0;
+    uint32_t p, q;
+    return root_with_offset(b, row, &p) == root_with_offset(b, other, &q) ? 1u << 20 : 0;
 }
 
 static uint32_t choose_row(builder *b, const ks_ldpc_edge *edges, uint32_t count, uint32_t degree) {
@@ -92,14 +114,18 @@ static uint32_t choose_row(builder *b, const ks_ldpc_edge *edges, uint32_t count
     return best;
 }
 
-static void join_trees(builder *b, uint32_t row, uint32_t other) {
-    uint16_t a = root(b->tree[0], (uint16_t)row), c = root(b->tree[0], (uint16_t)other);
-    uint16_t p = root(b->tree[1], (uint16_t)merged_row(b, row)),
-             q = root(b->tree[1], (uint16_t)merged_row(b, other));
+static void join_trees(builder *b, ks_ldpc_edge x, ks_ldpc_edge y) {
+    uint16_t a = root(b->tree[0], x.node), c = root(b->tree[0], y.node);
+    uint32_t at_x, at_y;
+    uint16_t p = root_with_offset(b, x.node, &at_x), q = root_with_offset(b, y.node, &at_y);
     b->flaws->double_loops += a == c;
     b->flaws->merged_double_loops += p == q;
     b->tree[0][a] = c;
-    b->tree[1][p] = q;
+    if (p != q) {
+        /* Check i of row x and check i + x.shift - y.shift of row y share a bit. */
+        b->tree[1][p] = q;
+        b->offset[p] = at_y - (x.shift - (uint32_t)y.shift) - at_x;
+    }
 }
 
 /* The set of differences of two rows and the place of this one in it. */
@@ -121,12 +147,15 @@ static uint32_t count_cycles(builder *b, int merged, const ks_ldpc_edge *edges, 
     return cycles;
 }
 
-static uint16_t choose_shift(builder *b, const ks_ldpc_edge *edges, uint32_t count, uint32_t row) {
+static uint16_t choose_shift(builder *b, const ks_ldpc_edge *edges, uint32_t count, uint32_t row,
+                             uint32_t degree) {
     uint16_t best = 0;
     uint32_t best_cost = UINT32_MAX;
     for (int t = 0; t < SHIFT_TRIES && best_cost > 0; t++) {
         ks_ldpc_edge edge = {(uint16_t)row, (uint16_t)(ks_splitmix(&b->state) & (b->z_max - 1))};
         uint32_t cost = 64 * count_cycles(b, 0, edges, count, edge) + count_cycles(b, 1, edges, count, edge);
+        if (degree == 2 && count == 1 && closes_short_loop(b, edges[0], edge))
+            cost += 1u << 16;
         if (cost < best_cost) {
             best_cost = cost;
             best = edge.shift;
@@ -140,7 +169,7 @@ static void place_column(builder *b, uint32_t column) {
     uint32_t degree = b->degree[column];
     for (uint32_t k = 0; k < degree; k++) {
         uint32_t row = choose_row(b, edges, k, degree);
-        edges[k] = (ks_ldpc_edge){(uint16_t)row, choose_shift(b, edges, k, row)};
+        edges[k] = (ks_ldpc_edge){(uint16_t)row, choose_shift(b, edges, k, row, degree)};
         b->flaws->short_cycles += count_cycles(b, 0, edges, k, edges[k]);
         b->flaws->merged_short_cycles += count_cycles(b, 1, edges, k, edges[k]);
         b->load[row]++;
@@ -151,7 +180,7 @@ static void place_column(builder *b, uint32_t column) {
             }
     }
     if (degree == 2)
-        join_trees(b, edges[0].node, edges[1].node);
+        join_trees(b, edges[0], edges[1]);
     b->graph->first[column + 1] = b->graph->first[column] + degree;
 }
 

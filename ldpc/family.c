@@ -95,8 +95,8 @@ const ks_base_spec ks_family[] = {
       {210700,
        {"()*+,-./01234567789:;<=>>?@ABBCDEFGHIJKLNOPQRSTUVVVVVVVVVVVVVVVV",
         "()*+,-./012344567899:;<=>>?@AABCDEFGHIJKLMNOPQRSTUVVVVVVVVVVVVVV"}}}},
-    /* 235 4-cycles, 1440 when all pairs are merged; 0 and 2 loops of degree-2 columns */
-    {"k049", 1024, 53, 7, 1, UINT64_C(0x86F486CA4B6210C6), 0.6,
+    /* 236 4-cycles, 1464 when all pairs are merged; 0 and 2 loops of degree-2 columns */
+    {"k049", 1024, 53, 7, 1, UINT64_C(0xA962AF2B914F01F8), 0.6,
      {0.00487, 0.00478, 0.00457, 0.00432, 0.00402},
      {{2, 47}, {3, 448}, {4, 114}, {5, 52}, {7, 21}, {8, 162}, {12, 12}, {14, 30}, {16, 129}, {25, 8}, {32, 1}},
      15,
@@ -245,8 +245,8 @@ const ks_base_spec ks_family[] = {
       {235060,
        {"()*+,-./01234567789:;<=>??@ABCDEEFGHIJKLNOPQRSTUVVVVVVVVVVVVVVVV",
         "()*+,-./01234456789::;<=>??@ABCDDEFGHIJKLMNOPQRSTUVVVVVVVVVVVVVV"}}}},
-    /* 188 4-cycles, 1378 when all pairs are merged; 0 and 3 loops of degree-2 columns */
-    {"k056", 1024, 61, 9, 6, UINT64_C(0x22AB21EACC1BF92F), 0.58,
+    /* 184 4-cycles, 1385 when all pairs are merged; 0 and 3 loops of degree-2 columns */
+    {"k056", 1024, 61, 9, 6, UINT64_C(0x921C4AABDF22E049), 0.58,
      {0.00586, 0.00566, 0.00543, 0.00511, 0.00464},
      {{2, 54}, {3, 462}, {4, 126}, {5, 45}, {8, 127}, {10, 2}, {12, 20}, {16, 168}, {20, 6}, {25, 10}, {32, 4}},
      16,
@@ -298,8 +298,8 @@ const ks_base_spec ks_family[] = {
       {210647,
        {"()*+,-./01234567789:;<=>?@@ABCDEFGHHIJKLMOPQRSTUVVVVVVVVVVVVVVVV",
         "()*+,-./01234556789:;;<=>?@@ABCDEFFGHIJKLMNOPQRSTUVVVVVVVVVVVVVV"}}}},
-    /* 134 4-cycles, 1046 when all pairs are merged; 0 and 2 loops of degree-2 columns */
-    {"k059", 1024, 64, 9, 11, UINT64_C(0xC0C135CF064A8C97), 0.573,
+    /* 136 4-cycles, 1041 when all pairs are merged; 0 and 2 loops of degree-2 columns */
+    {"k059", 1024, 64, 9, 11, UINT64_C(0x0A1AFE59073B33B4), 0.573,
      {0.00618, 0.00598, 0.00580, 0.00550, 0.00504},
      {{2, 56}, {3, 460}, {4, 126}, {5, 45}, {8, 127}, {10, 2}, {12, 20}, {16, 168}, {20, 6}, {25, 10}, {32, 4}},
      16,
@@ -351,8 +351,8 @@ const ks_base_spec ks_family[] = {
       {256824,
        {"()*+,-./01234567789:;<=>?@@ABCDEFGGHIJKLNOPQRSTUVVVVVVVVVVVVVVVV",
         "()*+,-./01234456789::;<=>?@@ABCDEFFGHIJKLMNOPQRSTUVVVVVVVVVVVVVV"}}}},
-    /* 86 4-cycles, 732 when all pairs are merged; 0 and 3 loops of degree-2 columns */
-    {"k062", 1024, 67, 9, 6, UINT64_C(0xF9797DFDD04A6CBD), 0.567,
+    /* 83 4-cycles, 767 when all pairs are merged; 0 and 3 loops of degree-2 columns */
+    {"k062", 1024, 67, 9, 6, UINT64_C(0xF80872409E19C590), 0.567,
      {0.00654, 0.00632, 0.00614, 0.00590, 0.00542},
      {{2, 60}, {3, 457}, {4, 125}, {5, 45}, {8, 127}, {10, 2}, {12, 20}, {16, 168}, {20, 6}, {25, 10}, {32, 4}},
      15,
@@ -401,8 +401,8 @@ const ks_base_spec ks_family[] = {
       {380157,
        {"()*+,-./01234566789:;<=>>?@ABCDEFFGHIJLMNOPQRSTUVVVVVVVVVVVVVVVV",
         "()*+,-./012334567899:;<=>>?@ABCDDEFGHIJKLMNOPQRSTUVVVVVVVVVVVVVV"}}}},
-    /* 47 4-cycles, 572 when all pairs are merged; 0 and 2 loops of degree-2 columns */
-    {"k064", 1024, 71, 10, 12, UINT64_C(0xEBAEE154E0D0B237), 0.56,
+    /* 49 4-cycles, 621 when all pairs are merged; 0 and 2 loops of degree-2 columns */
+    {"k064", 1024, 71, 10, 6, UINT64_C(0x8C444AAEAD1922C3), 0.56,
      {0.00700, 0.00677, 0.00649, 0.00627, 0.00580},
      {{2, 62}, {3, 455}, {4, 125}, {5, 45}, {8, 127}, {10, 2}, {12, 20}, {16, 168}, {20, 6}, {25, 10}, {32, 4}},
      16,
@@ -454,8 +454,8 @@ const ks_base_spec ks_family[] = {
       {181733,
        {"()*+,-./01234567899:;<=>?@ABCDDEFGHIJKLMNOPQRSTUVVVVVVVVVVVVVVVV",
         "()*+,-./01234566789:;<==>?@ABCDDEFGHIJKLMNOPQRSTUVVVVVVVVVVVVVVV"}}}},
-    /* 56 4-cycles, 590 when all pairs are merged; 0 and 3 loops of degree-2 columns */
-    {"k067", 1024, 74, 10, 1, UINT64_C(0xF4EE51DD316AD367), 0.554,
+    /* 54 4-cycles, 563 when all pairs are merged; 0 and 3 loops of degree-2 columns */
+    {"k067", 1024, 74, 10, 1, UINT64_C(0xA5E74C084CAF1D1F), 0.554,
      {0.00746, 0.00726, 0.00688, 0.00656, 0.00607},
      {{2, 66}, {3, 471}, {4, 103}, {5, 44}, {7, 117}, {8, 6}, {16, 202}, {25, 6}, {32, 9}},
      16,
@@ -507,8 +507,8 @@ const ks_base_spec ks_family[] = {
       {217602,
        {"()*+,-./01234567889:;<=>?@ABCDDEFGHIJKLMNOPQRSTUVVVVVVVVVVVVVVVV",
         "()*+,-./01234566789:;<=>>?@ABCDDEFGHIJKLMNOPQRSTUVVVVVVVVVVVVVVV"}}}},
-    /* 27 4-cycles, 487 when all pairs are merged; 0 and 3 loops of degree-2 columns */
-    {"k071", 1024, 78, 11, 4, UINT64_C(0xA394850512E0B1DF), 0.547,
+    /* 27 4-cycles, 489 when all pairs are merged; 0 and 3 loops of degree-2 columns */
+    {"k071", 1024, 78, 11, 4, UINT64_C(0x0AF1BB298ECEDA63), 0.547,
      {0.00793, 0.00770, 0.00740, 0.00694, 0.00645},
      {{2, 69}, {3, 468}, {4, 103}, {5, 44}, {7, 117}, {8, 6}, {16, 202}, {25, 6}, {32, 9}},
      16,
@@ -561,7 +561,7 @@ const ks_base_spec ks_family[] = {
        {"()*+,-./01234567789:;<=>?@@ABCDEFGHIJKLMNOPQRSTUVVVVVVVVVVVVVVVV",
         "()*+,-./01234456789::;<=>?@AABCDEFGHHIJKMNOPQRSTUVVVVVVVVVVVVVVV"}}}},
     /* 15 4-cycles, 335 when all pairs are merged; 0 and 3 loops of degree-2 columns */
-    {"k075", 1024, 82, 11, 6, UINT64_C(0x31C489E5FF939959), 0.54,
+    {"k075", 1024, 82, 11, 6, UINT64_C(0x31C34AE5FF917B4C), 0.54,
      {0.00841, 0.00821, 0.00787, 0.00749, 0.00698},
      {{2, 73}, {3, 465}, {4, 103}, {5, 44}, {7, 116}, {8, 6}, {16, 202}, {25, 6}, {32, 9}},
      16,
@@ -613,8 +613,8 @@ const ks_base_spec ks_family[] = {
       {440641,
        {"()*+,-./01234566789:;<=>?@@ABCDEFGHIJKLMNOPQRSTVVVVVVVVVVVVVVVVV",
         "()*+,-./01234456789::;<=>?@@ABCDEFGHIJKLMNOPQRSTUVVVVVVVVVVVVVVV"}}}},
-    /* 9 4-cycles, 222 when all pairs are merged; 0 and 3 loops of degree-2 columns */
-    {"k078", 1024, 86, 12, 12, UINT64_C(0x664E929E572A4C6B), 0.534,
+    /* 9 4-cycles, 257 when all pairs are merged; 0 and 3 loops of degree-2 columns */
+    {"k078", 1024, 86, 12, 7, UINT64_C(0x62A0E4B7151F0704), 0.534,
      {0.00888, 0.00857, 0.00824, 0.00789, 0.00738},
      {{2, 76}, {3, 462}, {4, 103}, {5, 44}, {7, 116}, {8, 6}, {16, 202}, {25, 6}, {32, 9}},
      16,
@@ -666,8 +666,8 @@ const ks_base_spec ks_family[] = {
       {356544,
        {"()*+,-./01234567789:;<=>?@ABCCDEFGHIJKLMNOPQRSTUVVVVVVVVVVVVVVVV",
         "()*+,-./01234556789:;;<=>?@ABCCDEFGHIJKLMNOPQRSTUVVVVVVVVVVVVVVV"}}}},
-    /* 1 4-cycles, 156 when all pairs are merged; 0 and 2 loops of degree-2 columns */
-    {"k083", 1024, 91, 13, 7, UINT64_C(0x512F243AC747AA5F), 0.527,
+    /* 1 4-cycles, 164 when all pairs are merged; 0 and 2 loops of degree-2 columns */
+    {"k083", 1024, 91, 13, 7, UINT64_C(0x4E47C37D83F8BC74), 0.527,
      {0.00961, 0.00930, 0.00895, 0.00847, 0.00778},
      {{2, 79}, {3, 445}, {4, 138}, {5, 55}, {6, 22}, {8, 73}, {14, 1}, {16, 188}, {25, 17}, {32, 6}},
      16,
@@ -719,8 +719,8 @@ const ks_base_spec ks_family[] = {
       {242774,
        {"()*+,-./01234567899:;<=>?@ABCDEFGHHIJKLMNOPQRSTUVVVVVVVVVVVVVVVV",
         "()*+,-./01234566789:;<=>?@@ABCDEFGHHIJKLMNOPQRSTUVVVVVVVVVVVVVVV"}}}},
-    /* 0 4-cycles, 136 when all pairs are merged; 0 and 4 loops of degree-2 columns */
-    {"k087", 1024, 95, 13, 3, UINT64_C(0xAAD7EEF20383CF40), 0.52,
+    /* 1 4-cycles, 142 when all pairs are merged; 0 and 4 loops of degree-2 columns */
+    {"k087", 1024, 95, 13, 3, UINT64_C(0x8D9043B35DEF8130), 0.52,
      {0.01012, 0.00981, 0.00945, 0.00904, 0.00834},
      {{2, 85}, {3, 440}, {4, 138}, {5, 55}, {6, 22}, {8, 73}, {14, 1}, {16, 187}, {25, 17}, {32, 6}},
      16,
@@ -772,8 +772,8 @@ const ks_base_spec ks_family[] = {
       {369733,
        {"()*+,-./01234567889:;<=>?@ABCDEEFGHIJKLMNOPQRSTUVVVVVVVVVVVVVVVV",
         "()*+,-./01234556789:;<=>>?@ABCDEFFGHIJKLMNOPQRSTUVVVVVVVVVVVVVVV"}}}},
-    /* 0 4-cycles, 20 when all pairs are merged; 0 and 2 loops of degree-2 columns */
-    {"k092", 512, 50, 7, 5, UINT64_C(0x9BD19DBF26DF7E32), 0.514,
+    /* 0 4-cycles, 22 when all pairs are merged; 0 and 2 loops of degree-2 columns */
+    {"k092", 512, 50, 7, 2, UINT64_C(0x964E1E06D276C188), 0.514,
      {0.01075, 0.01056, 0.01008, 0.00958, 0.00885},
      {{2, 44}, {3, 219}, {4, 69}, {5, 28}, {6, 11}, {8, 36}, {16, 94}, {25, 8}, {32, 3}},
      16,
@@ -825,8 +825,8 @@ const ks_base_spec ks_family[] = {
       {360579,
        {"()*+,-./01234567889:;<=>?@ABCDEFFGHIJKLMNOPQRSTUVVVVVVVVVVVVVVVV",
         "()*+,-./01234556789:;<=>??@ABCDEFGGHIJKLMNOPQRSTUVVVVVVVVVVVVVVV"}}}},
-    /* 0 4-cycles, 7 when all pairs are merged; 0 and 2 loops of degree-2 columns */
-    {"k098", 512, 53, 7, 2, UINT64_C(0x9AF6884C49B1F11F), 0.507,
+    /* 0 4-cycles, 6 when all pairs are merged; 0 and 2 loops of degree-2 columns */
+    {"k098", 512, 53, 7, 2, UINT64_C(0x6314030FBDCCF40E), 0.507,
      {0.01166, 0.01149, 0.01111, 0.01040, 0.00969},
      {{2, 47}, {3, 257}, {5, 23}, {6, 44}, {7, 20}, {8, 30}, {10, 10}, {14, 4}, {16, 2}, {20, 75}},
      18,
@@ -884,8 +884,8 @@ const ks_base_spec ks_family[] = {
       {294899,
        {"()*+,-./01234567889:;<=>?@ABCDEFGHHIJKLMNOPQRSTUVVVVVVVVVVVVVVVV",
         "()*+,-./01234566789:;<=>?@@ABCDEFGHIIJKLMNOPQRSTUVVVVVVVVVVVVVVV"}}}},
-    /* 0 4-cycles, 7 when all pairs are merged; 0 and 2 loops of degree-2 columns */
-    {"k100", 512, 55, 8, 12, UINT64_C(0x60BDA61A9712B2CD), 0.491,
+    /* 0 4-cycles, 6 when all pairs are merged; 0 and 2 loops of degree-2 columns */
+    {"k100", 512, 55, 8, 3, UINT64_C(0x064DBC4AF120899E), 0.491,
      {0.01218, 0.01179, 0.01133, 0.01061, 0.00991},
      {{2, 48}, {3, 256}, {5, 23}, {6, 44}, {7, 20}, {8, 30}, {10, 10}, {14, 4}, {16, 2}, {20, 75}},
      17,
@@ -997,7 +997,7 @@ const ks_base_spec ks_family[] = {
        {"()*+,-./0123456789::;<=>?@ABCDEFGHHIJKLMNOPQRSTUVVVVVVVVVVVVVVVV",
         "()*+,-./01234566789:;<=>?@@ABCDEFGHHIJKLMNOPQRSTVVVVVVVVVVVVVVVV"}}}},
     /* 0 4-cycles, 0 when all pairs are merged; 0 and 3 loops of degree-2 columns */
-    {"k111", 512, 61, 9, 1, UINT64_C(0xFC92FBEDEF466104), 0.478,
+    {"k111", 512, 61, 9, 1, UINT64_C(0x8E8CD8C8B82AE8DC), 0.478,
      {0.01396, 0.01351, 0.01304, 0.01231, 0.01119},
      {{2, 54}, {3, 258}, {4, 6}, {5, 15}, {6, 42}, {7, 14}, {8, 31}, {10, 7}, {14, 20}, {16, 6}, {20, 59}},
      17,
@@ -1053,7 +1053,7 @@ const ks_base_spec ks_family[] = {
        {"()*+,-./0123456789::;<=>?@ABCDEFGHIIJKLMNOPQRSTUVVVVVVVVVVVVVVVV",
         "()*+,-./01234567789:;<=>?@@ABCDEFGHIIJKLMNOPQRSTUVVVVVVVVVVVVVVV"}}}},
     /* 0 4-cycles, 0 when all pairs are merged; 0 and 3 loops of degree-2 columns */
-    {"k117", 512, 64, 9, 10, UINT64_C(0x2B5492DDF1FF62E2), 0.471,
+    {"k117", 512, 64, 9, 2, UINT64_C(0x548BE0F30EE570E1), 0.471,
      {0.01492, 0.01452, 0.01391, 0.01314, 0.01202},
      {{2, 57}, {3, 255}, {4, 8}, {5, 5}, {6, 58}, {7, 23}, {8, 17}, {12, 19}, {14, 4}, {16, 1}, {20, 59}, {25, 5}, {32, 1}},
      17,
@@ -1224,7 +1224,7 @@ const ks_base_spec ks_family[] = {
        {"()*+,-./0123456789:;<==>?@ABCDEFGHIJKLMNOPQRSTUVVVVVVVVVVVVVVVVV",
         "()*+,-./01234567899:;<=>?@ABCDEFGGHIJKLMNOPQRSTUVVVVVVVVVVVVVVVV"}}}},
     /* 0 4-cycles, 0 when all pairs are merged; 0 and 2 loops of degree-2 columns */
-    {"k135", 512, 74, 10, 1, UINT64_C(0x42D503F478770C89), 0.45,
+    {"k135", 512, 74, 10, 1, UINT64_C(0xEDAC1E6197A16D7F), 0.45,
      {0.01775, 0.01737, 0.01667, 0.01589, 0.01471},
      {{2, 65}, {3, 246}, {5, 7}, {6, 89}, {7, 16}, {10, 11}, {14, 1}, {20, 76}, {32, 1}},
      18,
@@ -1283,7 +1283,7 @@ const ks_base_spec ks_family[] = {
        {"()*+,-./0123456789:;<<=>?@ABCDEFGHIJKLMNOPQRSTUVVVVVVVVVVVVVVVVV",
         "()*+,-./01234567889:;<=>?@ABCDDEFGHIJKLMNOPQRSTUVVVVVVVVVVVVVVVV"}}}},
     /* 0 4-cycles, 0 when all pairs are merged; 0 and 4 loops of degree-2 columns */
-    {"k143", 512, 78, 11, 1, UINT64_C(0x26D4C28B8A99993B), 0.443,
+    {"k143", 512, 78, 11, 1, UINT64_C(0x6F5B35CB6326313A), 0.443,
      {0.01916, 0.01876, 0.01796, 0.01674, 0.01551},
      {{2, 70}, {3, 247}, {4, 16}, {6, 42}, {7, 25}, {8, 38}, {12, 1}, {20, 68}, {25, 3}, {32, 2}},
      18,
@@ -1342,7 +1342,7 @@ const ks_base_spec ks_family[] = {
        {"()*+,-./0123456789:;<=>>?@ABDEEFGHIJKLMNOPQRSTUVVVVVVVVVVVVVVVVV",
         "()*+,-./0123456789::;<=>?@ABCDEFGHIJKKLMNOPQRSTUVVVVVVVVVVVVVVVV"}}}},
     /* 0 4-cycles, 0 when all pairs are merged; 0 and 3 loops of degree-2 columns */
-    {"k150", 512, 82, 11, 1, UINT64_C(0x4BE6E45215A2ECD2), 0.436,
+    {"k150", 512, 82, 11, 1, UINT64_C(0xDA99425B20406A95), 0.436,
      {0.02032, 0.01991, 0.01926, 0.01813, 0.01687},
      {{2, 73}, {3, 244}, {4, 16}, {6, 42}, {7, 25}, {8, 38}, {12, 1}, {20, 68}, {25, 3}, {32, 2}},
      17,
@@ -1398,7 +1398,7 @@ const ks_base_spec ks_family[] = {
        {"()*+,-./0123456789:;<<=>?@ABCDEFGHIJKLMNOPQRSTUVVVVVVVVVVVVVVVVV",
         "()*+,-./01234567889:;<=>?@ABCDEFGGHIJKLMNOPQRSTUVVVVVVVVVVVVVVVV"}}}},
     /* 0 4-cycles, 0 when all pairs are merged; 0 and 4 loops of degree-2 columns */
-    {"k156", 512, 86, 12, 1, UINT64_C(0x8BAE965A090D8889), 0.429,
+    {"k156", 512, 86, 12, 1, UINT64_C(0xD82DB12726BD9042), 0.429,
      {0.02182, 0.02110, 0.02019, 0.01892, 0.01766},
      {{2, 77}, {3, 232}, {4, 23}, {5, 44}, {7, 27}, {8, 7}, {10, 20}, {12, 28}, {16, 20}, {20, 2}, {25, 31}, {32, 1}},
      19,
@@ -1460,7 +1460,7 @@ const ks_base_spec ks_family[] = {
        {"()*+,-./0123456789:;<=>>@@ABCEFFGHIJKLMNOPQRSTUVVVVVVVVVVVVVVVVV",
         "()*+,-./0123456789:;;<=>?@ABCDEFGHIJKLMMNOPQRSTUVVVVVVVVVVVVVVVV"}}}},
     /* 0 4-cycles, 0 when all pairs are merged; 0 and 5 loops of degree-2 columns */
-    {"k164", 512, 90, 13, 1, UINT64_C(0xCDF4728841B923B6), 0.422,
+    {"k164", 512, 90, 13, 1, UINT64_C(0xBC5344ACE01E507F), 0.422,
      {0.02297, 0.02233, 0.02151, 0.02024, 0.01856},
      {{2, 81}, {3, 218}, {4, 5}, {5, 101}, {6, 1}, {10, 13}, {12, 34}, {16, 24}, {20, 2}, {25, 33}},
      19,
@@ -1522,7 +1522,7 @@ const ks_base_spec ks_family[] = {
        {"()*+,-./0123456789:;<=>??@ABCEFGGHIJKLMNOPQRSTUVVVVVVVVVVVVVVVVV",
         "()*+,-./0123456789:;;<=>?@ABCDEFGHIJKLMNOPPQRSTUVVVVVVVVVVVVVVVV"}}}},
     /* 0 4-cycles, 0 when all pairs are merged; 0 and 4 loops of degree-2 columns */
-    {"k174", 512, 95, 13, 1, UINT64_C(0xA66F68D7E6D8E33B), 0.415,
+    {"k174", 512, 95, 13, 1, UINT64_C(0x0D4DD1F0838ED88F), 0.415,
      {0.02450, 0.02386, 0.02310, 0.02210, 0.02034},
      {{2, 85}, {3, 214}, {4, 5}, {5, 101}, {6, 1}, {10, 13}, {12, 34}, {16, 24}, {20, 2}, {25, 33}},
      18,
@@ -1581,7 +1581,7 @@ const ks_base_spec ks_family[] = {
        {"()*+,-./0123456789:;<<=>?@ABDDEFGHIJKLMNOPQRSTUVVVVVVVVVVVVVVVVV",
         "()*+,-./01234567899:;<=>?@ABCDEFGHIJKLLMNOPQRSTUVVVVVVVVVVVVVVVV"}}}},
     /* 0 4-cycles, 0 when all pairs are merged; 0 and 2 loops of degree-2 columns */
-    {"k182", 512, 100, 14, 1, UINT64_C(0x9A8E6DB99F69B84B), 0.408,
+    {"k182", 512, 100, 14, 1, UINT64_C(0xD536F9664E5EB79D), 0.408,
      {0.02640, 0.02573, 0.02465, 0.02343, 0.02165},
      {{2, 87}, {3, 219}, {4, 38}, {5, 28}, {7, 41}, {8, 6}, {10, 12}, {12, 26}, {16, 20}, {20, 4}, {25, 26}, {32, 5}},
      18,
@@ -1702,7 +1702,7 @@ const ks_base_spec ks_family[] = {
        {"()*+,-./0123456789:;<=>?@ABBCDEGHIJKKLMNOPQRSTUVVVVVVVVVVVVVVVVV",
         "()*+,-./0123456789:;<<=>?@ABCDEFGHIJKLMNOPQRSTUVVVVVVVVVVVVVVVVV"}}}},
     /* 0 4-cycles, 0 when all pairs are merged; 0 and 5 loops of degree-2 columns */
-    {"k201", 512, 110, 15, 1, UINT64_C(0x256653AF630864D9), 0.393,
+    {"k201", 512, 110, 15, 1, UINT64_C(0x2B621690A8AF7C8B), 0.393,
      {0.02964, 0.02897, 0.02807, 0.02656, 0.02465},
      {{2, 99}, {3, 200}, {4, 29}, {5, 79}, {10, 18}, {12, 25}, {16, 27}, {25, 35}},
      18,
@@ -1761,7 +1761,7 @@ const ks_base_spec ks_family[] = {
        {"()*+,-./0123456789:;<=>?@@ABCEEFGIJJKLMNOPQRSTUVVVVVVVVVVVVVVVVV",
         "()*+,-./0123456789:;;<=>?@ABCDEFGHIJKLMNOPQRSTUVVVVVVVVVVVVVVVVV"}}}},
     /* 0 4-cycles, 0 when all pairs are merged; 0 and 5 loops of degree-2 columns */
-    {"k211", 512, 116, 16, 1, UINT64_C(0x6864FB8621BCEF2D), 0.386,
+    {"k211", 512, 116, 16, 1, UINT64_C(0x3E45F90BE1A897A7), 0.386,
      {0.03161, 0.03071, 0.02979, 0.02852, 0.02653},
      {{2, 104}, {3, 195}, {4, 29}, {5, 79}, {10, 18}, {12, 25}, {16, 27}, {25, 35}},
      18,
@@ -1820,7 +1820,7 @@ const ks_base_spec ks_family[] = {
        {"()*+,-./0123456789:;<=>?@ABBCDEGHIJKLLMNOPQRSTUVVVVVVVVVVVVVVVVV",
         "()*+,-./0123456789:;<<=>?@ABCDEFGHIJKLMNOPQRSTUVVVVVVVVVVVVVVVVV"}}}},
     /* 0 4-cycles, 0 when all pairs are merged; 0 and 5 loops of degree-2 columns */
-    {"k221", 512, 121, 17, 1, UINT64_C(0x9CD964EE24FFE409), 0.379,
+    {"k221", 512, 121, 17, 1, UINT64_C(0x76C2B4C5543D3A0E), 0.379,
      {0.03424, 0.03331, 0.03225, 0.03056, 0.02798},
      {{2, 108}, {3, 226}, {5, 41}, {6, 21}, {7, 2}, {8, 12}, {10, 14}, {12, 46}, {14, 14}, {32, 28}},
      19,
@@ -1882,7 +1882,7 @@ const ks_base_spec ks_family[] = {
        {"()*+,-./0123456789:;<=>??@ABCEEGHIJJKLMNOPQRSTUVVVVVVVVVVVVVVVVV",
         "()*+,-./0123456789:;;<=>?@ABCDEFGHIJKLMNOPQRSTUVVVVVVVVVVVVVVVVV"}}}},
     /* 0 4-cycles, 0 when all pairs are merged; 0 and 6 loops of degree-2 columns */
-    {"k232", 512, 128, 18, 1, UINT64_C(0xD81B739C8F9995A4), 0.372,
+    {"k232", 512, 128, 18, 1, UINT64_C(0x675D46A334559A48), 0.372,
      {0.03669, 0.03576, 0.03448, 0.03304, 0.03037},
      {{2, 115}, {3, 219}, {5, 41}, {6, 21}, {7, 2}, {8, 12}, {10, 14}, {12, 46}, {14, 14}, {32, 28}},
      19,
@@ -1944,7 +1944,7 @@ const ks_base_spec ks_family[] = {
        {"()*+,-./0123456789:;<=>>?@ABCDFGHIIJLLMNOPQRSTUVVVVVVVVVVVVVVVVV",
         "()*+,-./0123456789::;<=>?@ABCDEFGHIJKLMNOPQRSTUVVVVVVVVVVVVVVVVV"}}}},
     /* 0 4-cycles, 0 when all pairs are merged; 0 and 6 loops of degree-2 columns */
-    {"k244", 512, 134, 19, 1, UINT64_C(0x8981FB62E976FAB2), 0.364,
+    {"k244", 512, 134, 19, 1, UINT64_C(0x0098580DFC78DBA5), 0.364,
      {0.03881, 0.03786, 0.03663, 0.03507, 0.03241},
      {{2, 120}, {3, 214}, {5, 41}, {6, 21}, {7, 2}, {8, 12}, {10, 14}, {12, 46}, {14, 14}, {32, 28}},
      19,
@@ -2006,7 +2006,7 @@ const ks_base_spec ks_family[] = {
        {"()*+,-./0123456789:;<=>?@@ABCDEFGIJKLMMNOPQRSTUVVVVVVVVVVVVVVVVV",
         "()*+,-./0123456789:;<<=>?@ABCDEFGHIJKLMNOPQRSTUVVVVVVVVVVVVVVVVV"}}}},
     /* 0 4-cycles, 0 when all pairs are merged; 0 and 6 loops of degree-2 columns */
-    {"k256", 512, 141, 20, 1, UINT64_C(0xEDFD3FCAA32219FB), 0.357,
+    {"k256", 512, 141, 20, 1, UINT64_C(0x56929985B4C78A9C), 0.357,
      {0.04197, 0.04082, 0.03955, 0.03698, 0.03430},
      {{2, 126}, {3, 207}, {4, 12}, {5, 36}, {6, 7}, {7, 11}, {8, 33}, {12, 26}, {14, 25}, {32, 29}},
      20,
@@ -2071,7 +2071,7 @@ const ks_base_spec ks_family[] = {
        {"()*+,-./0123456789:;<=>?@AABCDEGHIJKLMNNOPQRSTUVVVVVVVVVVVVVVVVV",
         "()*+,-./0123456789:;<<=>?@ABCDEFGHIJKLMNOPQRSTUVVVVVVVVVVVVVVVVV"}}}},
     /* 0 4-cycles, 0 when all pairs are merged; 0 and 7 loops of degree-2 columns */
-    {"k270", 512, 148, 21, 1, UINT64_C(0x790694F2469DF126), 0.349,
+    {"k270", 512, 148, 21, 1, UINT64_C(0x49FED6BAA7F904C6), 0.349,
      {0.04458, 0.04342, 0.04216, 0.04018, 0.03685},
      {{2, 133}, {3, 200}, {4, 12}, {5, 36}, {6, 7}, {7, 11}, {8, 33}, {12, 26}, {14, 25}, {32, 29}},
      20,
@@ -2136,7 +2136,7 @@ const ks_base_spec ks_family[] = {
        {"()*+,-./0123456789:;<=>?@AABCDEGHIIJLMMNOPQRSTUVVVVVVVVVVVVVVVVV",
         "()*+,-./0123456789:;;<=>?@ABCDEFGHIJKLMNOPQRSTUVVVVVVVVVVVVVVVVV"}}}},
     /* 0 4-cycles, 0 when all pairs are merged; 0 and 7 loops of degree-2 columns */
-    {"k281", 512, 155, 22, 1, UINT64_C(0x18703E347B955A39), 0.341,
+    {"k281", 512, 155, 22, 1, UINT64_C(0x0DF8A4F0A3BE2BFD), 0.341,
      {0.04722, 0.04603, 0.04451, 0.04285, 0.03947},
      {{2, 139}, {3, 194}, {4, 12}, {5, 36}, {6, 7}, {7, 11}, {8, 33}, {12, 26}, {14, 25}, {32, 29}},
      20,
@@ -2201,7 +2201,7 @@ const ks_base_spec ks_family[] = {
        {"()*+,-./0123456789:;<=>?@ABCCEEFHIIKLMNOPPQSSTUVVVVVVVVVVVVVVVVV",
         "()*+,-./0123456789:;<=>>?@ABCDEFGHIJKMMNOPQRSTUVVVVVVVVVVVVVVVVV"}}}},
     /* 0 4-cycles, 0 when all pairs are merged; 0 and 7 loops of degree-2 columns */
-    {"k297", 512, 163, 23, 1, UINT64_C(0xD1470F55B9E998A3), 0.334,
+    {"k297", 512, 163, 23, 1, UINT64_C(0x7989E490CBEA933A), 0.334,
      {0.05112, 0.04995, 0.04839, 0.04543, 0.04191},
      {{2, 146}, {3, 188}, {5, 40}, {6, 50}, {7, 2}, {10, 13}, {12, 24}, {14, 18}, {32, 31}},
      20,
@@ -2266,7 +2266,7 @@ const ks_base_spec ks_family[] = {
        {"()*+,-./0123456789:;<=>?@@ABCDEGHIJKLMNOOPQRSTUVVVVVVVVVVVVVVVVV",
         "()*+,-./0123456789:;<<=>?@ABCDEFGHIJKMMNOPQRSTUVVVVVVVVVVVVVVVVV"}}}},
     /* 0 4-cycles, 0 when all pairs are merged; 0 and 6 loops of degree-2 columns */
-    {"k311", 512, 171, 24, 1, UINT64_C(0x03C70A6221B9C2F0), 0.326,
+    {"k311", 512, 171, 24, 1, UINT64_C(0xF3039BCA70629589), 0.326,
      {0.05518, 0.05372, 0.05151, 0.04837, 0.04478},
      {{2, 152}, {3, 188}, {5, 34}, {6, 42}, {7, 6}, {10, 39}, {12, 20}, {32, 31}},
      20,
@@ -2396,7 +2396,7 @@ const ks_base_spec ks_family[] = {
        {"()*+,-./0123456789:;<=>?@ABBCEEFHIJKLMNNOPQRSTVVVVVVVVVVVVVVVVVV",
         "()*+,-./0123456789:;<<=>?@ABCDEFGHIJKMMNOPQRSTUVVVVVVVVVVVVVVVVV"}}}},
     /* 0 4-cycles, 0 when all pairs are merged; 0 and 2 loops of degree-2 columns */
-    {"k348", 512, 190, 27, 1, UINT64_C(0xB5F0001BE33B0A1D), 0.31,
+    {"k348", 512, 190, 27, 1, UINT64_C(0xA39A7C8455752080), 0.31,
      {0.06349, 0.06191, 0.05963, 0.05537, 0.05108},
      {{2, 164}, {3, 175}, {4, 22}, {6, 69}, {7, 6}, {8, 21}, {14, 7}, {20, 37}, {25, 2}, {32, 9}},
      21,
@@ -3178,8 +3178,8 @@ const ks_base_spec ks_family[] = {
       {5085126,
        {"()*+,-./0123456789:;<=>?@ABCDEFGGHIKLTTTTTTTTUVVVVVVVVVVVVVVVVVV",
         "()*+,-./0123456789::<=>>@@ABCDEFGHIJKRRRRRRSSTVVVVVVVVVVVVVVVVVV"}}}},
-    /* 627 4-cycles, 1131 when all pairs are merged; 0 and 1 loops of degree-2 columns */
-    {"s053", 256, 15, 2, 10, UINT64_C(0xA917F474E7F7AB56), 0.587,
+    /* 623 4-cycles, 1140 when all pairs are merged; 0 and 1 loops of degree-2 columns */
+    {"s053", 256, 15, 2, 4, UINT64_C(0x5B4D7A1BD2815148), 0.587,
      {0.00557, 0.00557, 0.00510, 0.00510, 0.00464},
      {{2, 13}, {3, 116}, {4, 31}, {5, 11}, {8, 32}, {10, 1}, {12, 5}, {13, 47}},
      15,
@@ -3228,8 +3228,8 @@ const ks_base_spec ks_family[] = {
       {299099,
        {"()*+,-./01234566789:;<=>>?@ABCDEFFGHIJKMNOPQRSTUVVVVVVVVVVVVVVVV",
         "()*+,-./012344567899:;<=>>?@ABCDDEFGHIJKLMNOPQRSTUVVVVVVVVVVVVVV"}}}},
-    /* 673 4-cycles, 1167 when all pairs are merged; 0 and 1 loops of degree-2 columns */
-    {"s059", 256, 16, 2, 10, UINT64_C(0x8E9ADE65107AC971), 0.573,
+    /* 664 4-cycles, 1151 when all pairs are merged; 0 and 1 loops of degree-2 columns */
+    {"s059", 256, 16, 2, 2, UINT64_C(0xFC17B81C409A16A2), 0.573,
      {0.00606, 0.00606, 0.00562, 0.00562, 0.00513},
      {{2, 14}, {3, 115}, {4, 31}, {5, 11}, {8, 32}, {10, 1}, {12, 5}, {14, 47}},
      15,
@@ -3381,8 +3381,8 @@ const ks_base_spec ks_family[] = {
       {299592,
        {"()*+,-./01234567789:;<=>?@AABCDEFGHIJKLMNOPQRSTUVVVVVVVVVVVVVVVV",
         "()*+,-./01234456789:;<==>?@ABCCDEFGHIJKKMNOPQRSTUVVVVVVVVVVVVVVV"}}}},
-    /* 505 4-cycles, 988 when all pairs are merged; 0 and 1 loops of degree-2 columns */
-    {"s078", 256, 21, 3, 2, UINT64_C(0x5779B93ED0220A56), 0.534,
+    /* 507 4-cycles, 983 when all pairs are merged; 0 and 1 loops of degree-2 columns */
+    {"s078", 256, 21, 3, 8, UINT64_C(0x8F967C47DEC3AEB7), 0.534,
      {0.00856, 0.00856, 0.00814, 0.00772, 0.00710},
      {{2, 18}, {3, 116}, {4, 26}, {5, 11}, {7, 29}, {8, 2}, {16, 50}, {18, 4}},
      16,
@@ -3435,7 +3435,7 @@ const ks_base_spec ks_family[] = {
        {"()*+,-./01234567889:;<=>?@ABCDDEFGHIJKLMNOPQRSTUVVVVVVVVVVVVVVVV",
         "()*+,-./01234566789:;<=>>?@ABCDDEFGHIJKLMNOPQRSTUVVVVVVVVVVVVVVV"}}}},
     /* 274 4-cycles, 589 when all pairs are merged; 0 and 1 loops of degree-2 columns */
-    {"s087", 256, 24, 3, 12, UINT64_C(0x25DFBED4D3B5C3ED), 0.52,
+    {"s087", 256, 24, 3, 12, UINT64_C(0x25DE1DD4D3B2FF5A), 0.52,
      {0.01016, 0.01016, 0.00971, 0.00931, 0.00867},
      {{2, 21}, {3, 110}, {4, 34}, {5, 14}, {6, 6}, {8, 18}, {16, 47}, {21, 6}},
      16,
@@ -3487,8 +3487,8 @@ const ks_base_spec ks_family[] = {
       {305623,
        {"()*+,-./01234567889:;<=>?@ABCDEFGGHIJKLMNOPQRSTUVVVVVVVVVVVVVVVV",
         "()*+,-./01234566789:;<=>??@ABCDEFGHHIJKLMNOPQRSTUVVVVVVVVVVVVVVV"}}}},
-    /* 276 4-cycles, 606 when all pairs are merged; 0 and 2 loops of degree-2 columns */
-    {"s098", 256, 27, 4, 10, UINT64_C(0x46A50ECADE2AB247), 0.507,
+    /* 277 4-cycles, 606 when all pairs are merged; 0 and 2 loops of degree-2 columns */
+    {"s098", 256, 27, 4, 10, UINT64_C(0xC6C1A72F3FB7C183), 0.507,
      {0.01188, 0.01154, 0.01110, 0.01038, 0.00966},
      {{2, 24}, {3, 128}, {5, 11}, {6, 22}, {7, 10}, {8, 15}, {10, 5}, {14, 2}, {16, 1}, {20, 38}},
      17,
@@ -3600,7 +3600,7 @@ const ks_base_spec ks_family[] = {
        {"()*+,-./0123456789:;;<=>?@ABCDEFGHIJKKLMNOPQRSTUVVVVVVVVVVVVVVVV",
         "()*+,-./01234567889:;<=>?@ABBCDEFGHIJKKLMNOPQRSTUVVVVVVVVVVVVVVV"}}}},
     /* 74 4-cycles, 231 when all pairs are merged; 0 and 1 loops of degree-2 columns */
-    {"s117", 256, 32, 4, 6, UINT64_C(0x9416D23B7905067D), 0.471,
+    {"s117", 256, 32, 4, 6, UINT64_C(0x940DDB3B78F5CAC8), 0.471,
      {0.01485, 0.01447, 0.01394, 0.01317, 0.01240},
      {{2, 28}, {3, 128}, {4, 4}, {5, 2}, {6, 29}, {7, 12}, {8, 8}, {12, 9}, {14, 2}, {16, 1}, {20, 30}, {25, 3}},
      18,
@@ -3717,8 +3717,8 @@ const ks_base_spec ks_family[] = {
       {418835,
        {"()*+,-./0123456789:;<<=>?@BBCDEFGHIJKLMNOPQRSTUVVVVVVVVVVVVVVVVV",
         "()*+,-./01234567899:;<=>?@ABCDEFGGHIJKLMNOPQRSTUVVVVVVVVVVVVVVVV"}}}},
-    /* 12 4-cycles, 78 when all pairs are merged; 0 and 2 loops of degree-2 columns */
-    {"s143", 256, 39, 5, 3, UINT64_C(0xFEA765F7A6E4C91E), 0.443,
+    /* 12 4-cycles, 96 when all pairs are merged; 0 and 2 loops of degree-2 columns */
+    {"s143", 256, 39, 5, 4, UINT64_C(0x52D4065B70001B69), 0.443,
      {0.01905, 0.01867, 0.01824, 0.01764, 0.01597},
      {{2, 35}, {3, 123}, {4, 8}, {6, 21}, {7, 12}, {8, 19}, {12, 1}, {20, 34}, {25, 2}, {32, 1}},
      18,
@@ -3776,8 +3776,8 @@ const ks_base_spec ks_family[] = {
       {598012,
        {"()*+,-./0123456789:;<<=>?@BBCDEFGHIJKLMNOPQRSTUVVVVVVVVVVVVVVVVV",
         "()*+,-./01234567889:;<=>?@ABCDEEGGHIJKLMNOPQRSTUVVVVVVVVVVVVVVVV"}}}},
-    /* 6 4-cycles, 61 when all pairs are merged; 0 and 2 loops of degree-2 columns */
-    {"s156", 256, 43, 6, 11, UINT64_C(0x48F06A2FB3510113), 0.429,
+    /* 10 4-cycles, 62 when all pairs are merged; 0 and 2 loops of degree-2 columns */
+    {"s156", 256, 43, 6, 12, UINT64_C(0xDA545C9810FDC4A7), 0.429,
      {0.02177, 0.02134, 0.02025, 0.01939, 0.01768},
      {{2, 38}, {3, 117}, {4, 11}, {5, 22}, {7, 13}, {8, 3}, {10, 10}, {12, 14}, {16, 10}, {20, 1}, {25, 16}, {32, 1}},
      18,
@@ -3835,8 +3835,8 @@ const ks_base_spec ks_family[] = {
       {642472,
        {"()*+,-./0123456789:;<==??@ABDDEFGHIJKLMNOPQRSTUVVVVVVVVVVVVVVVVV",
         "()*+,-./0123456789::;<=>?@ABCDEFGHIJKKLMNOPQRSTUVVVVVVVVVVVVVVVV"}}}},
-    /* 0 4-cycles, 20 when all pairs are merged; 0 and 3 loops of degree-2 columns */
-    {"s174", 256, 48, 7, 11, UINT64_C(0x95217B6C85268573), 0.415,
+    /* 0 4-cycles, 26 when all pairs are merged; 0 and 3 loops of degree-2 columns */
+    {"s174", 256, 48, 7, 5, UINT64_C(0xB66F79453466C6BB), 0.415,
      {0.02482, 0.02438, 0.02347, 0.02203, 0.02029},
      {{2, 43}, {3, 107}, {4, 2}, {5, 51}, {10, 6}, {12, 17}, {16, 12}, {20, 1}, {25, 17}},
      17,
@@ -3950,8 +3950,8 @@ const ks_base_spec ks_family[] = {
       {845161,
        {"()*+,-./0123456789:;<=>>?@ABDEFFGHJJKLMNOPQRSTUVVVVVVVVVVVVVVVVV",
         "()*+,-./0123456789::;<=>?@ABCDEFGHIJKLMNOPQQRSTUVVVVVVVVVVVVVVVV"}}}},
-    /* 0 4-cycles, 2 when all pairs are merged; 0 and 3 loops of degree-2 columns */
-    {"s211", 256, 58, 8, 3, UINT64_C(0xFAFE6B5E28DE77CC), 0.386,
+    /* 0 4-cycles, 1 when all pairs are merged; 0 and 3 loops of degree-2 columns */
+    {"s211", 256, 58, 8, 4, UINT64_C(0x143A0EE816B4539C), 0.386,
      {0.03173, 0.03083, 0.02987, 0.02840, 0.02641},
      {{2, 52}, {3, 98}, {4, 15}, {5, 39}, {10, 9}, {12, 12}, {16, 14}, {25, 17}},
      18,
@@ -4009,8 +4009,8 @@ const ks_base_spec ks_family[] = {
       {988264,
        {"()*+,-./0123456789:;<=>??@ABCDFGHIJKKLMNOPQRSTUVVVVVVVVVVVVVVVVV",
         "()*+,-./0123456789:;;<=>?@ABCDEFGHIJKLMNOPQRSTUVVVVVVVVVVVVVVVVV"}}}},
-    /* 0 4-cycles, 5 when all pairs are merged; 0 and 3 loops of degree-2 columns */
-    {"s232", 256, 64, 9, 9, UINT64_C(0x3C18F6271C99D502), 0.372,
+    /* 0 4-cycles, 6 when all pairs are merged; 0 and 3 loops of degree-2 columns */
+    {"s232", 256, 64, 9, 5, UINT64_C(0x5B63BC8E6FDDB46A), 0.372,
      {0.03675, 0.03582, 0.03483, 0.03347, 0.03028},
      {{2, 57}, {3, 111}, {5, 20}, {6, 10}, {7, 1}, {8, 6}, {10, 7}, {12, 23}, {14, 7}, {32, 14}},
      20,
@@ -4075,7 +4075,7 @@ const ks_base_spec ks_family[] = {
        {"()*+,-./0123456789:;<=>?@ABBCDEFHIJKLMNNOPQRSTUVVVVVVVVVVVVVVVVV",
         "()*+,-./0123456789:;<==>?@ABCDEFGHIJKLMNOPQRSTUVVVVVVVVVVVVVVVVV"}}}},
     /* 0 4-cycles, 1 when all pairs are merged; 0 and 3 loops of degree-2 columns */
-    {"s256", 256, 71, 10, 1, UINT64_C(0x0FCA82FF31A2E982), 0.357,
+    {"s256", 256, 71, 10, 1, UINT64_C(0xD5B885353CA4DBEB), 0.357,
      {0.04240, 0.04150, 0.03991, 0.03806, 0.03473},
      {{2, 63}, {3, 103}, {4, 6}, {5, 18}, {6, 4}, {7, 6}, {8, 17}, {12, 13}, {14, 12}, {32, 14}},
      20,
@@ -4140,7 +4140,7 @@ const ks_base_spec ks_family[] = {
        {"()*+,-./0123456789:;<=>??@ABCDEFHIJKLMMNOPQRSTUVVVVVVVVVVVVVVVVV",
         "()*+,-./0123456789:;;<=>?@ABCDEFGHIJKLMNOPQRSTUVVVVVVVVVVVVVVVVV"}}}},
     /* 0 4-cycles, 0 when all pairs are merged; 0 and 4 loops of degree-2 columns */
-    {"s281", 256, 77, 11, 4, UINT64_C(0xC97B86A4DCE51D55), 0.341,
+    {"s281", 256, 77, 11, 5, UINT64_C(0x76B63A97C5F4B031), 0.341,
      {0.04696, 0.04600, 0.04451, 0.04239, 0.03900},
      {{2, 69}, {3, 97}, {4, 6}, {5, 18}, {6, 4}, {7, 6}, {8, 17}, {12, 13}, {14, 12}, {32, 14}},
      20,
@@ -4205,7 +4205,7 @@ const ks_base_spec ks_family[] = {
        {"()*+,-./0123456789:;<=>?@ABCDEEFGIIJLMNOPPQRSTUVVVVVVVVVVVVVVVVV",
         "()*+,-./0123456789:;<=>>?@ABCDEFGHIJKLMNOPQRSTUVVVVVVVVVVVVVVVVV"}}}},
     /* 0 4-cycles, 0 when all pairs are merged; 0 and 4 loops of degree-2 columns */
-    {"s311", 256, 85, 12, 2, UINT64_C(0xDBBF8D36A3063284), 0.326,
+    {"s311", 256, 85, 12, 2, UINT64_C(0xBA037C99746DBB9C), 0.326,
      {0.05488, 0.05341, 0.05095, 0.04783, 0.04430},
      {{2, 76}, {3, 94}, {5, 17}, {6, 21}, {7, 3}, {10, 20}, {12, 10}, {32, 15}},
      21,
@@ -4273,7 +4273,7 @@ const ks_base_spec ks_family[] = {
        {"()*+,-./0123456789:;<=>?@ABCDDEFGHIKLMNNPPRRSTVVVVVVVVVVVVVVVVVV",
         "()*+,-./0123456789:;<=>>?@ABCDEFGHIJKMMNOPQRSTUVVVVVVVVVVVVVVVVV"}}}},
     /* 0 4-cycles, 0 when all pairs are merged; 0 and 1 loops of degree-2 columns */
-    {"s348", 256, 95, 13, 1, UINT64_C(0xC0C88314F67FC889), 0.31,
+    {"s348", 256, 95, 13, 1, UINT64_C(0xB6B6CD360971D55E), 0.31,
      {0.06324, 0.06175, 0.05991, 0.05696, 0.05185},
      {{2, 82}, {3, 87}, {4, 11}, {6, 34}, {7, 3}, {8, 11}, {14, 4}, {20, 18}, {25, 1}, {32, 5}},
      20,

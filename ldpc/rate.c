@@ -134,8 +134,8 @@ static const margin margins[KS_LDPC_EFFICIENT + 1][4] = {
     [KS_LDPC_EFFICIENT] = {{0.03, 1.0}, {0.005, 1.0}, {0.000, 0.9}, {0.000, 0.9}},
 };
 
-/* Errors of a frame exceed their mean by so many deviations in less than one of 10^6 frames: the base must still
- * decode these when all its syndrome is known. */
+/* Errors of a frame exceed their mean by so many deviations in less than one of 10^6 frames: the base must
+ * still decode these when all its syndrome is known. */
 #define WORST_DEVIATIONS 5.0
 
 static double entropy(double q) {

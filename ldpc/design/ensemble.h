@@ -32,7 +32,7 @@ int ks_ensemble_trace(ks_ensemble_pass *passes, int capacity, const ks_ensemble 
 /* Largest q that ends within `limit` passes: looked for from capacity down. */
 double ks_ensemble_threshold(const ks_ensemble *ensemble, int limit);
 /* The range of merges, as shares of the rows, over which a base is meant to serve. */
-#define KS_ENSEMBLE_FEW 0.045
+#define KS_ENSEMBLE_FEW  0.045
 #define KS_ENSEMBLE_MANY 0.10
 
 /* Hill climbing on lambda, `trials` steps, so that leak / h(threshold) falls at the worse end of that range;

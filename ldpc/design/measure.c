@@ -40,7 +40,8 @@ static ks_status decodes(int *yes, bench_frames *b, uint16_t rate, double q) {
     return KS_OK;
 }
 
-/* Up and down around the point where half the frames fail (Dixon, Mood, JASA 43, 109 (1948)), with falling steps. */
+/* Up and down around the point where half the frames fail (Dixon, Mood, JASA 43, 109 (1948)), with falling
+ * steps. */
 static ks_status find_limit(double *limit, bench_frames *b, uint16_t rate, double threshold) {
     double q = 0.985 * threshold, step = 0.02, sum = 0;
     *limit = 0;
@@ -59,13 +60,15 @@ static ks_status find_limit(double *limit, bench_frames *b, uint16_t rate, doubl
     return KS_OK;
 }
 
+/* A graph that was measured before keeps its row. */
 static ks_status measure_base(FILE *to, bench_frames *b, uint16_t base) {
     const ks_base_spec *spec = &ks_family[base];
     fprintf(to, "    /* %s */ {UINT64_C(0x%016" PRIX64 "), {", spec->name, spec->digest);
     for (unsigned i = 0; i < KS_BASE_MARKS; i++) {
-        double limit;
+        double limit = base < ks_measured_count ? ks_measured[base].limit[i] : 0;
         uint16_t merges = (uint16_t)(spec->pairs * i / (KS_BASE_MARKS - 1));
-        KS_TRY(find_limit(&limit, b, ks_code_rate_find(base, merges), spec->threshold[i]));
+        if (base >= ks_measured_count || ks_measured[base].digest != spec->digest)
+            KS_TRY(find_limit(&limit, b, ks_code_rate_find(base, merges), spec->threshold[i]));
         fprintf(to, "%s%.5f", i ? ", " : "", limit);
     }
     fprintf(to, "}},\n");
