@@ -37,6 +37,7 @@ FUZZ_SECONDS ?= 300
 test-long: test
 	sh tests/fuzz/run.sh . $(BUILD)-fuzz $(FUZZ_SECONDS)
 	KS_LONG=1 $(BUILD)-test/tests/test_length_soundness
+	KS_LONG=1 $(BUILD)-test/tests/test_amplify
 	for seed in $$(seq 1000 1200); do $(BUILD)-test/tests/conformance all $$seed >/dev/null || exit 1; done
 
 CLANG ?= $(firstword $(shell command -v clang clang-16 clang-15 clang-14 2>/dev/null))

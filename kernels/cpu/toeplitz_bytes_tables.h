@@ -5,6 +5,7 @@
 
 #include <stdint.h>
 
+/* clang-format off */
 enum { CANTOR = 28 };
 
 /* Cantor basis v_0, v_1, ... */

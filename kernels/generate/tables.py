@@ -85,7 +85,7 @@ def main():
     print("/* Written by kernels/generate/tables.py %s; do not edit. */" % KIND)
     print("#ifndef KS_KERNELS_CPU_TOEPLITZ_%s_TABLES_H" % KIND.upper())
     print("#define KS_KERNELS_CPU_TOEPLITZ_%s_TABLES_H\n" % KIND.upper())
-    print("#include <stdint.h>\n\nenum { CANTOR = 28 };")
+    print("#include <stdint.h>\n\n/* clang-format off */\nenum { CANTOR = 28 };")
     array("uint32_t %s[CANTOR]", "cantor", [sum(x << 8 * i for i, x in enumerate(to_bytes(v))) for v in basis],
           "0x%08x", 8, "Cantor basis v_0, v_1, ...")
     for name, factor in (("times_tau", TAU16), ("times_tau_squared", tower.multiply(TAU16, TAU16, 3))):

@@ -164,10 +164,10 @@ Test(amplify, known_answers_at_every_level) {
     cr_assert_eq(ks_kernels_force(NULL), 0);
 }
 
-/* The longest blocks, with KS_TEST_LONG set: half a minute and 2 GB. */
+/* The longest blocks, with KS_LONG set: half a minute and 2 GB. */
 Test(amplify, longest_blocks, .timeout = 900) {
-    if (!getenv("KS_TEST_LONG"))
-        cr_skip_test("KS_TEST_LONG is not set");
+    if (!getenv("KS_LONG"))
+        cr_skip_test("KS_LONG is not set");
     sample_against_definition(KS_TOEPLITZ_INPUT_MAX, 400000000, KS_TOEPLITZ_MODIFIED, 0, 2, 9);
     sample_against_definition((size_t)1 << 28, 100000001, KS_TOEPLITZ_STANDARD, 0, 2, 10);
     for (int level = 0; level < 4; level++)
