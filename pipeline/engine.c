@@ -184,6 +184,8 @@ void ks_engine_destroy(ks_engine *e) {
         free(r);
     }
     ks_engine_drop_keys(e);
+    ks_wipe(e->states, e->states_capacity);
+    free(e->states);
     ks_wipe(e->fifo, KS_FIFO_DETECTIONS * sizeof *e->fifo);
     free(e->fifo);
     free(e->jobs);

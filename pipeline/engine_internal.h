@@ -62,6 +62,8 @@ struct ks_engine {
     /* Of the pump alone. */
     ks_session *session;
     ks_state_request *requests, **requests_tail;
+    ks_state *states; /* scratch */
+    size_t states_capacity;
     ks_job **jobs;
     size_t job_count, job_capacity;
     ks_held_block *held;

@@ -33,7 +33,25 @@ static ks_status start_job(ks_engine *e, ks_job *job) {
     return KS_OK;
 }
 
-static ks_status want_states(ks_engine *e, const ks_action *a) {
+/* Asks the callback for the states of a request and hands them to the session. KS_ERR_EMPTY: they are not
+ * there yet. */
+static ks_status answer_states(ks_engine *e, uint64_t id, const uint64_t *slots, size_t count) {
+    if (count > e->states_capacity) {
+        ks_state *states = malloc(count);
+        if (!states)
+            return ks_fail(KS_ERR_MEMORY, "no memory for %zu states", count);
+        ks_wipe(e->states, e->states_capacity);
+        free(e->states);
+        e->states = states;
+        e->states_capacity = count;
+    }
+    if (count)
+        KS_TRY(e->config.states(e->config.context, e->states, slots, count));
+    return ks_session_states(e->session, id, e->states, count);
+}
+
+/* Keeps a request whose states are not there yet. */
+static ks_status keep_request(ks_engine *e, const ks_action *a) {
     ks_state_request *r = calloc(1, sizeof *r);
     uint64_t *slots = malloc((a->count ? a->count : 1) * sizeof *slots);
     if (!r || !slots) {
@@ -46,6 +64,11 @@ static ks_status want_states(ks_engine *e, const ks_action *a) {
     *e->requests_tail = r;
     e->requests_tail = &r->next;
     return KS_OK;
+}
+
+static ks_status want_states(ks_engine *e, const ks_action *a) {
+    const ks_status status = e->requests ? KS_ERR_EMPTY : answer_states(e, a->request, a->slots, a->count);
+    return status == KS_ERR_EMPTY ? keep_request(e, a) : status;
 }
 
 static ks_status store(ks_engine *e) {
@@ -147,33 +170,18 @@ static int pump_jobs(ks_engine *e) {
     return moved;
 }
 
-static ks_status answer_states(ks_engine *e, ks_state_request *r) {
-    const size_t count = r->count;
-    ks_state *states = malloc(count ? count : 1);
-    if (!states)
-        return ks_fail(KS_ERR_MEMORY, "no memory for %zu states", count);
-    ks_status status = count ? e->config.states(e->config.context, states, r->slots, count) : KS_OK;
-    if (status == KS_OK) {
-        e->requests = r->next;
-        if (!e->requests)
-            e->requests_tail = &e->requests;
-        status = ks_session_states(e->session, r->id, states, count);
-        free(r->slots);
-        free(r);
-    }
-    ks_wipe(states, count);
-    free(states);
-    return status;
-}
-
 static int pump_states(ks_engine *e, ks_status *status) {
     int moved = 0;
-    while (*status == KS_OK && !e->over && e->requests) {
-        ks_status answered = answer_states(e, e->requests);
+    for (ks_state_request *r; *status == KS_OK && !e->over && (r = e->requests); moved = 1) {
+        const ks_status answered = answer_states(e, r->id, r->slots, r->count);
         if (answered == KS_ERR_EMPTY)
             break;
         *status = answered;
-        moved = 1;
+        e->requests = r->next;
+        if (!e->requests)
+            e->requests_tail = &e->requests;
+        free(r->slots);
+        free(r);
     }
     return moved;
 }
@@ -185,9 +193,10 @@ static int outbox_has_room(ks_engine *e) {
     return room;
 }
 
-static int pump_inbox(ks_engine *e) {
+/* What a message sets in motion is done before the next one is taken, while it is still in the cache. */
+static int pump_inbox(ks_engine *e, ks_status *status) {
     int moved = 0;
-    while (!e->over && outbox_has_room(e)) {
+    while (*status == KS_OK && !e->over && outbox_has_room(e)) {
         ks_engine_lock(e);
         /* A message of a new connection waits until the session knows of the connection. */
         ks_packet *p = e->link_wanted == LINK_SAME ? ks_queue_take(&e->inbox) : NULL;
@@ -199,6 +208,7 @@ static int pump_inbox(ks_engine *e) {
         free(p->data);
         free(p);
         moved = 1;
+        (void)pump_actions(e, status);
         if (received != KS_OK)
             break; /* the action CLOSED says why */
     }
@@ -255,7 +265,7 @@ ks_status ks_engine_pump(ks_engine *e) {
         moved |= pump_jobs(e);
         moved |= pump_actions(e, &status);
         moved |= pump_states(e, &status);
-        moved |= pump_inbox(e);
+        moved |= pump_inbox(e, &status);
         if (e->config.session.role == KS_BOB)
             moved |= pump_detections(e);
         ks_engine_place_keys(e);
