@@ -62,7 +62,8 @@ static inline ks_state fixture_state(const fixture *f, uint64_t slot) {
     uint64_t r = fixture_hash(f->state_seed ^ slot * 3);
     unsigned u = r >> 16 & 7, have = f->parameters.source.intensities;
     unsigned intensity = u < 5 || have < 2 ? 0 : u < 7 || have < 3 ? 1 : 2;
-    return (ks_state)((r & 1) | ((r >> 8 & 3) == 0) << 1 | intensity << KS_STATE_INTENSITY_SHIFT);
+    const unsigned basis = (r >> 8 & 3) == 0;
+    return (ks_state)((r & 1) | basis << 1 | intensity << KS_STATE_INTENSITY_SHIFT);
 }
 
 static inline ks_status fixture_states(void *context, ks_state *out, const uint64_t *slots, size_t n) {
