@@ -11,13 +11,23 @@
 
 enum { BITS_A_CHUNK = 1 << 19 };
 
+ks_status ks_alice_forget(ks_session *s, uint64_t slot) {
+    ks_node *node = ks_session_queue(s, KS_ACTION_FORGET);
+    if (!node)
+        return KS_ERR_MEMORY;
+    node->action.slot = s->requests && s->requests->first < slot ? s->requests->first : slot;
+    return KS_OK;
+}
+
 ks_status ks_alice_open(ks_session *s, uint32_t number, ks_block **out) {
     /* Bob keeps to the agreed number; blocks that ended here but not yet there come on top. */
     if (s->open_blocks >= 2 * s->in_flight)
         return ks_fail(KS_ERR_PROTOCOL, "block %u would be the %u. in flight, agreed were %u", number,
                        s->open_blocks + 1, s->in_flight);
     *out = ks_block_open(s, number);
-    return *out ? KS_OK : KS_ERR_MEMORY;
+    if (!*out)
+        return KS_ERR_MEMORY;
+    return ks_alice_forget(s, (uint64_t)number * s->config.link.block_slots);
 }
 
 /* ---- collecting */
@@ -54,8 +64,11 @@ static ks_status receive_detections(ks_session *s, ks_block *b, ks_cursor *c) {
     b->detections += count;
     b->frontier = frontier;
     b->complete = (int)last;
-    *request =
-        (ks_request){.id = s->next_request++, .block = b, .count = count, .frontier = first + frontier};
+    *request = (ks_request){.id = s->next_request++,
+                            .block = b,
+                            .count = count,
+                            .first = first + base,
+                            .frontier = first + frontier};
     ks_node *node = ks_session_queue(s, KS_ACTION_STATES);
     if (!node) {
         free(slots);
@@ -100,10 +113,7 @@ static ks_status announce_when_complete(ks_session *s, ks_block *b) {
 ks_status ks_alice_states(ks_session *s, ks_request *request, const ks_state *states) {
     ks_block *b = request->block;
     KS_TRY(append_states(b, states, request->count));
-    ks_node *node = ks_session_queue(s, KS_ACTION_FORGET);
-    if (!node)
-        return KS_ERR_MEMORY;
-    node->action.slot = request->frontier;
+    KS_TRY(ks_alice_forget(s, request->frontier));
     return announce_when_complete(s, b);
 }
 

@@ -85,10 +85,10 @@ static int may_open(const ks_session *s) {
 
 static ks_status skip_block(ks_session *s, uint64_t number) {
     s->skip_below = (int64_t)number + 1;
+    s->totals.blocks_skipped++;
     if (s->state != KS_SESSION_OPEN)
         return KS_OK;
     s->last_block = (int64_t)number;
-    s->totals.blocks_skipped++;
     ks_writer w;
     ks_message_begin(&w);
     ks_put_u32(&w, (uint32_t)number);

@@ -274,6 +274,12 @@ void ks_engine_finish(ks_engine *e) {
     ks_engine_unlock_changed(e);
 }
 
+void ks_engine_abandon(ks_engine *e) {
+    ks_engine_lock(e);
+    e->abandon_wanted = e->finish_wanted = 1;
+    ks_engine_unlock_changed(e);
+}
+
 static unsigned events_now(const ks_engine *e) {
     unsigned now = 0;
     if (e->outbox.first)

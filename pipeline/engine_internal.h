@@ -48,7 +48,7 @@ struct ks_engine {
     /* Under the mutex. */
     pthread_mutex_t mutex;
     pthread_cond_t changed; /* for the engine's thread and for those in ks_engine_wait */
-    int stopping, step_wanted, finish_wanted;
+    int stopping, step_wanted, finish_wanted, abandon_wanted;
     link_change link_wanted;
     ks_queue inbox, outbox;
     ks_detection *fifo; /* ring of KS_FIFO_DETECTIONS; only the pump moves fifo_at */

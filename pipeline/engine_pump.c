@@ -235,7 +235,9 @@ static int offer_detections(ks_engine *e) {
 
 static int pump_detections(ks_engine *e) {
     int moved = 0;
-    while (!e->over && ks_session_established(e->session) && outbox_has_room(e) && offer_detections(e))
+    /* A live session takes them without a connection too: it skips whole blocks. */
+    while (!e->over && (e->config.session.live || ks_session_established(e->session)) && outbox_has_room(e) &&
+           offer_detections(e))
         moved = 1;
     return moved;
 }
@@ -245,6 +247,9 @@ static int pump_requests(ks_engine *e, ks_status *status) {
     const link_change change = e->link_wanted;
     e->link_wanted = LINK_SAME;
     const int established = ks_session_established(e->session);
+    if (e->abandon_wanted)
+        e->fifo_count = 0;
+    e->abandon_wanted = 0;
     const int finish = e->finish_wanted && established && e->fifo_count == 0;
     e->finish_wanted &= !finish;
     ks_engine_unlock(e);

@@ -375,10 +375,7 @@ static ks_status receive_session_level(ks_session *s, const ks_header *h, ks_cur
             return ks_fail(KS_ERR_PROTOCOL, "SKIP of block %u, which is past", number);
         s->last_block = number;
         s->totals.blocks_skipped++;
-        ks_node *node = ks_session_queue(s, KS_ACTION_FORGET);
-        if (node)
-            node->action.slot = ((uint64_t)number + 1) * s->config.link.block_slots;
-        return KS_OK;
+        return ks_alice_forget(s, ((uint64_t)number + 1) * s->config.link.block_slots);
     }
     case KS_MSG_HOLD:
         if (from_bob || s->state != KS_SESSION_OPEN)

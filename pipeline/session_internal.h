@@ -131,7 +131,7 @@ typedef struct ks_request {
     uint64_t id;
     ks_block *block; /* NULL when it ended meanwhile */
     size_t count;
-    uint64_t frontier; /* absolute */
+    uint64_t first, frontier; /* absolute: its slots lie in [first, frontier) */
 } ks_request;
 
 typedef enum ks_state_of_session {
@@ -255,6 +255,8 @@ double ks_session_qber(const ks_session *s, const ks_block *b);
 
 /* ---- alice.c, bob.c: a message of the block has arrived (cursor at its payload) */
 ks_status ks_alice_message(ks_session *s, ks_block *b, const ks_header *h, ks_cursor *c);
+/* Lets go of states below `slot`, but for those that requests still wait for. */
+ks_status ks_alice_forget(ks_session *s, uint64_t slot);
 ks_status ks_alice_open(ks_session *s, uint32_t number, ks_block **out);
 ks_status ks_alice_batch_done(ks_session *s, ks_batch *batch);
 ks_status ks_alice_states(ks_session *s, ks_request *request, const ks_state *states);

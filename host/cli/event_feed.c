@@ -66,10 +66,6 @@ static int stopped(ks_event_feed *feed) {
 static ks_status give_detections(ks_event_feed *feed, size_t count, uint64_t frontier) {
     size_t given = 0;
     feed->frontier = frontier;
-    if (feed->live && !ks_engine_established(feed->engine)) {
-        feed->dropped += count;
-        return stopped(feed) ? KS_ERR_INTERRUPTED : KS_OK;
-    }
     for (;;) {
         size_t taken;
         ks_status status =
@@ -81,8 +77,11 @@ static ks_status give_detections(ks_event_feed *feed, size_t count, uint64_t fro
             return KS_ERR_INTERRUPTED;
         if (given == count)
             return KS_OK;
-        if (taken == 0)
-            (void)ks_engine_wait(feed->engine, KS_ENGINE_INPUT, WAIT_MS);
+        if (taken == 0 && !(ks_engine_wait(feed->engine, KS_ENGINE_INPUT, WAIT_MS) & KS_ENGINE_INPUT) &&
+            feed->live) {
+            feed->dropped += count - given; /* live input never waits */
+            return KS_OK;
+        }
     }
 }
 

@@ -54,6 +54,8 @@ KS_API KS_MUST_CHECK ks_status ks_engine_send(ks_engine *engine, uint8_t **messa
 KS_API void ks_engine_free(uint8_t *message);
 
 KS_API void ks_engine_finish(ks_engine *engine);
+/* Like finish, but detections that wait in the engine are thrown away: for a user who does not want to wait for them. */
+KS_API void ks_engine_abandon(ks_engine *engine);
 
 /* Threaded: waits until something may have changed for the caller (room for detections or messages, a message to send, the
  * end), or the timeout. */

@@ -48,6 +48,7 @@ struct fixture {
     unsigned yield[3]; /* chance of a detection of each intensity, of 256 */
     unsigned gap;      /* mean slots between candidates */
     uint64_t now;
+    int live;
 };
 
 static inline uint64_t fixture_hash(uint64_t x) {
@@ -156,6 +157,7 @@ static inline ks_status fixture_start_end(fixture *f, int role, uint8_t secret) 
                           .now = fixture_now};
     ks_session_config_init(&c.session, (ks_role)role);
     c.session.link = f->parameters;
+    c.session.live = f->live;
     c.session.random = ks_random_seeded(&e->seed);
     ks_status status = ks_device_open_cpu(&e->device, 0);
     if (status == KS_OK)

@@ -409,6 +409,46 @@ Test(session, a_lost_connection_begins_a_new_epoch_at_the_next_block) {
     end_link(f);
 }
 
+Test(session, live_input_before_a_connection_is_skipped_by_whole_blocks) {
+    fixture *f = new_link();
+    f->live = 1;
+    for (int role = 0; role < 2; role++)
+        cr_assert_eq(fixture_start_end(f, role, 1), KS_OK);
+    fixture_run(f, (1 << 19) + (1 << 18));
+    for (int role = 0; role < 2; role++)
+        cr_assert_eq(ks_engine_connected(f->end[role].engine), KS_OK);
+    fixture_settle(f);
+    fixture_run(f, 4 << 19);
+    fixture_finish(f);
+    cr_expect_eq(f->end[0].end, KS_OK);
+    cr_expect(fixture_keys_identical(f));
+    cr_expect_null(report_of(f, 1, 0));
+    cr_expect_null(report_of(f, 1, 1), "a block whose beginning was missed is not begun");
+    cr_assert_not_null(report_of(f, 1, 2));
+    cr_expect_eq(report_of(f, 1, 2)->outcome, KS_OUTCOME_KEY);
+    ks_session_totals t;
+    ks_engine_get_totals(f->end[1].engine, &t);
+    cr_expect_eq(t.blocks_skipped, 2);
+    end_link(f);
+}
+
+Test(session, abandoned_input_ends_the_session_in_order) {
+    fixture *f = new_link();
+    cr_assert_eq(fixture_start(f), KS_OK);
+    fixture_run(f, 2 << 19);
+    ks_detection d[4];
+    size_t taken;
+    for (int i = 0; i < 4; i++)
+        d[i] = fixture_detect(f);
+    cr_assert_eq(ks_engine_detections(f->end[1].engine, d, 4, f->slot, &taken), KS_OK);
+    ks_engine_abandon(f->end[1].engine);
+    fixture_settle(f);
+    cr_expect(f->end[0].closed && f->end[1].closed);
+    cr_expect_eq(f->end[1].end, KS_OK);
+    cr_expect(fixture_keys_identical(f), "blocks that were complete are delivered and confirmed");
+    end_link(f);
+}
+
 Test(session, detections_must_increase) {
     fixture *f = new_link();
     cr_assert_eq(fixture_start(f), KS_OK);
