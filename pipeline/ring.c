@@ -273,6 +273,7 @@ uint64_t ks_ring_wipe(ks_ring *ring) {
 
 void ks_ring_reclaim(ks_ring *ring) {
     const ks_ring_view *view = &ring->view;
+    (void)pthread_mutex_lock(&ring->lock);
     for (uint32_t i = 0; i < view->slots; i++) {
         uint64_t word = ks_ring_load(&view->states[i]);
         unsigned state = ks_slot_state(word);
@@ -284,6 +285,7 @@ void ks_ring_reclaim(ks_ring *ring) {
                                    ks_slot_word(ks_slot_sequence(word), KS_SLOT_DELIVERED));
         }
     }
+    (void)pthread_mutex_unlock(&ring->lock);
 }
 
 void ks_ring_get_status(const ks_ring *ring, ks_ring_status *status, uint64_t now_ns) {

@@ -7,7 +7,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-enum { SLICE_MS = 50, GOODBYE_MS = 3000, LAST_WORDS_MS = 2000 };
+enum { SLICE_MS = 50, GOODBYE_MS = 3000, LAST_WORDS_MS = 2000, LAST_WORDS_ROUNDS = 30 };
 
 static int engine_closed(ks_engine *engine) {
     int closed;
@@ -76,17 +76,24 @@ static ks_status hand_over(ks_carrier *c, const uint8_t *message, size_t bytes) 
     return status == KS_ERR_CLOSED ? KS_OK : status;
 }
 
+/* How far the engine has come with what the peer said; other totals move on without a peer. */
+static uint64_t heard(ks_engine *engine) {
+    ks_session_totals totals;
+    ks_engine_get_totals(engine, &totals);
+    return totals.messages_received + totals.keys_confirmed + totals.blocks_with_key;
+}
+
 /* A peer that closed its end has said all: the engine may still be working on its last words. 1 when it
  * closed. */
 static int closes_soon(ks_carrier *c) {
-    ks_session_totals before, after;
-    ks_engine_get_totals(c->engine, &after);
+    uint64_t before, after = heard(c->engine);
+    int rounds = 0;
     do {
         before = after;
         if (ks_engine_wait(c->engine, KS_ENGINE_CLOSED, LAST_WORDS_MS) & KS_ENGINE_CLOSED)
             return 1;
-        ks_engine_get_totals(c->engine, &after);
-    } while (!atomic_load(&c->cancelled) && memcmp(&before, &after, sizeof after) != 0);
+        after = heard(c->engine);
+    } while (!atomic_load(&c->cancelled) && before != after && ++rounds < LAST_WORDS_ROUNDS);
     return 0;
 }
 
@@ -175,9 +182,10 @@ int ks_carrier_start(ks_carrier *c) {
     pthread_mutex_init(&c->lock, NULL);
     if (pthread_create(&c->thread, NULL, run, c) != 0) {
         close(c->cancel_fd);
+        pthread_mutex_destroy(&c->lock);
         return ks_cli_fail(KS_EXIT_FAILED, "no thread for the connection");
     }
-    c->started = 1;
+    c->started = c->has_lock = 1;
     return 0;
 }
 
@@ -205,6 +213,13 @@ void ks_carrier_join(ks_carrier *c) {
         return;
     pthread_join(c->thread, NULL);
     close(c->cancel_fd);
-    pthread_mutex_destroy(&c->lock);
     c->started = 0;
+}
+
+void ks_carrier_destroy(ks_carrier *c) {
+    ks_carrier_cancel(c);
+    ks_carrier_join(c);
+    if (c->has_lock)
+        pthread_mutex_destroy(&c->lock);
+    c->has_lock = 0;
 }

@@ -16,7 +16,7 @@ typedef struct ks_carrier {
     ks_peer_choice peer; /* how to reach the other end ... */
     ks_link *ready;      /* ... or a link that is open already, which is closed at the end */
     /* Private from here. */
-    int cancel_fd, started;
+    int cancel_fd, started, has_lock;
     atomic_int cancelled, sender_stop;
     pthread_t thread;
     ks_link *link;
@@ -35,7 +35,9 @@ int ks_carrier_start(ks_carrier *carrier);
 int ks_carrier_over(ks_carrier *carrier, ks_status *status, char *detail);
 /* Gives up whatever it is waiting for. */
 void ks_carrier_cancel(ks_carrier *carrier);
-/* Waits for the threads. */
+/* Waits for the threads; ks_carrier_over still answers. */
 void ks_carrier_join(ks_carrier *carrier);
+/* Cancels and joins what still runs. */
+void ks_carrier_destroy(ks_carrier *carrier);
 
 #endif

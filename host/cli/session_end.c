@@ -7,7 +7,7 @@
 
 #include "host/cli/cli.h"
 
-enum { SLICE_MS = 100 };
+enum { SLICE_MS = 100, SHOW_MS = 100, BEAT_MS = 500, RING_MS = 1000 };
 
 /* What a signal leaves for blocks in flight. */
 #define PATIENCE_SECONDS 2.0
@@ -66,11 +66,41 @@ int ks_session_end_start(ks_session_end *end, const ks_session_config *session, 
 
 /* ---- running */
 
+/* 1 when `period_ms` have gone by since it last said so; several threads may watch an end. */
+static int due(_Atomic int64_t *last_ms, int64_t period_ms) {
+    const int64_t now_ms = (int64_t)(1e3 * now());
+    int64_t last = atomic_load(last_ms);
+    return (last == 0 || now_ms - last >= period_ms) &&
+           atomic_compare_exchange_strong(last_ms, &last, now_ms);
+}
+
+static void beat(ks_session_end *end) {
+    if (end->keys && due(&end->beat_ms, BEAT_MS))
+        ks_ring_map_heartbeat(end->keys->ring);
+}
+
+/* A full ring is said once, until a quarter of it is free again. */
+static void look_at_ring(ks_session_end *end) {
+    ks_ring_status ring;
+    if (!end->keys || !due(&end->ring_ms, RING_MS))
+        return;
+    ks_ring_map_get_status(end->keys->ring, &ring);
+    if (ring.free > ring.slots / 4)
+        end->told_full = 0;
+    if (ring.free > 0 || end->told_full)
+        return;
+    end->told_full = 1;
+    ks_cli_say(0, "%s: the ring is full: no block is begun until keys are taken (keystill keys take)",
+               end->report.who);
+}
+
 static void show(ks_session_end *end) {
     ks_session_totals totals;
+    beat(end);
+    look_at_ring(end);
+    if (!due(&end->shown_ms, SHOW_MS))
+        return;
     ks_engine_get_totals(end->engine, &totals);
-    if (end->keys)
-        ks_ring_map_heartbeat(end->keys->ring);
     ks_session_report_progress(&end->report, &totals, end->clicks ? end->clicks(end->input) : 0,
                                end->share_done ? end->share_done(end->input) : 0);
 }
@@ -100,11 +130,14 @@ static void wait_for_ring(ks_session_end *end) {
                        (unsigned long long)(totals.keys_confirmed - placed));
             return;
         }
-        if (!told)
-            ks_cli_say(1, "%s: the ring is full: %llu keys wait for readers", end->report.who,
+        ks_ring_status ring;
+        ks_ring_map_get_status(end->keys->ring, &ring);
+        if (!told && ring.free == 0) {
+            ks_cli_say(0, "%s: the ring is full: %llu keys wait for readers", end->report.who,
                        (unsigned long long)(totals.keys_confirmed - placed));
-        told = 1;
-        ks_ring_map_heartbeat(end->keys->ring);
+            told = 1;
+        }
+        beat(end);
         nanosleep(&(struct timespec){0, SLICE_MS * 500000}, NULL);
     }
 }
@@ -150,6 +183,11 @@ static int judge(ks_session_end *end, const ks_session_totals *totals, const cha
         *word = ks_status_name(status);
         int code = ks_cli_exit_code(status);
         return code == KS_EXIT_CLOSED || code == KS_EXIT_USAGE ? KS_EXIT_FAILED : code;
+    }
+    if (ks_session_report_output_failed(&end->report)) {
+        *word = "output closed";
+        snprintf(reason, 512, "standard output was closed");
+        return KS_EXIT_CLOSED;
     }
     if (!closed || carried != KS_OK) {
         snprintf(reason, 512, "%s", detail);
@@ -200,8 +238,7 @@ int ks_session_end_conclude(ks_session_end *end, ks_status input, const char *de
 void ks_session_end_destroy(ks_session_end *end) {
     if (!end->engine)
         return;
-    ks_carrier_cancel(&end->carrier);
-    ks_carrier_join(&end->carrier);
+    ks_carrier_destroy(&end->carrier);
     ks_engine_destroy(end->engine);
     ks_session_report_stop(&end->report);
     end->engine = NULL;

@@ -22,6 +22,9 @@ typedef struct ks_session_end {
     uint64_t (*clicks)(const void *input);
     double (*share_done)(const void *input);
     const void *input;
+    /* Private: when it was last done, 0: never. */
+    _Atomic int64_t beat_ms, ring_ms, shown_ms;
+    atomic_int told_full;
 } ks_session_end;
 
 /* Starts engine and connection with the parts named above. 0 or an exit code. */

@@ -21,7 +21,7 @@ static ks_status keep_cause(ks_state_feed *feed, ks_status status) {
 }
 
 static int stopped(ks_state_feed *feed) {
-    return feed->watch && feed->watch(feed->watch_context);
+    return ks_cli_interrupted() || (feed->watch && feed->watch(feed->watch_context));
 }
 
 /* Reads what is there behind the first `have` bytes of the buffer; *got 0 at the end. */

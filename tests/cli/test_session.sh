@@ -147,6 +147,21 @@ wait "$bob_pid"
 [ $? -eq 130 ] || complain "bob is not interrupted while it waits"
 [ -e socket ] && complain "the socket file stays"
 
+# Ctrl-C while waiting for states.
+rm -f fifo
+mkfifo fifo
+sleep 60 >fifo &
+feeder=$!
+# shellcheck disable=SC2086
+"$program" alice --states - --connect unix:socket --psk psk --ring "$tag-alice" $common <fifo >alice.out 2>alice.err &
+alice_pid=$!
+sleep 0.5
+kill -INT "$alice_pid"
+wait "$alice_pid"
+[ $? -eq 130 ] || complain "alice is not interrupted while it waits for states"
+kill "$feeder" 2>/dev/null
+wait "$feeder" 2>/dev/null
+
 # A peer that dies, and one that comes back.
 start_slow
 kill -KILL "$(ps -o pid= --ppid "$alice_pid" 2>/dev/null || echo "$alice_pid")" 2>/dev/null
