@@ -128,6 +128,11 @@ void ks_child_interrupt(ks_child *child) {
         kill(child->pid, SIGINT);
 }
 
+void ks_child_kill(ks_child *child) {
+    if (child->pid > 0)
+        kill(child->pid, SIGKILL);
+}
+
 void ks_child_free(ks_child *child) {
     close_if_open(child->out);
     child->out = -1;

@@ -39,6 +39,8 @@ int ks_child_read(ks_child *child, void (*take)(void *context, const char *line)
 int ks_child_ended(ks_child *child, int block);
 /* Asks it to end: a signal. */
 void ks_child_interrupt(ks_child *child);
+/* Ends it at once. */
+void ks_child_kill(ks_child *child);
 void ks_child_free(ks_child *child);
 
 #endif

@@ -78,11 +78,13 @@ int ks_cli_fail_status(ks_status status, const char *what);
 void ks_cli_progress(const char *format, ...) KS_PRINTF(1, 2);
 void ks_cli_progress_end(void);
 
-/* Installs SIGINT and SIGTERM handlers that set a flag, and ignores SIGPIPE; ks_cli_interrupted() reads the
- * flag. A signal that comes more than a second later ends
- * the process at once. */
+/* Installs SIGINT, SIGTERM and (unless it is ignored) SIGHUP handlers that set a flag, and ignores SIGPIPE;
+ * ks_cli_interrupted() reads the flag. A signal that comes more than a second later ends the process at once;
+ * after ks_cli_clean_up_on_signal() it sets another flag instead, which ks_cli_impatient() reads. */
 void ks_cli_catch_signals(void);
 int ks_cli_interrupted(void);
+void ks_cli_clean_up_on_signal(void);
+int ks_cli_impatient(void);
 /* An eventfd (or any descriptor) that a signal writes to; -1 for none. */
 void ks_cli_wake_on_signal(int fd);
 

@@ -116,16 +116,22 @@ static void take_keys(watch *w) {
     ks_wipe(key, sizeof key);
 }
 
-static int all_ended(ks_link_demo *d, int block) {
+static int all_ended(ks_link_demo *d) {
     int ended = 1;
     for (int i = 0; i < KS_DEMO_CHILDREN; i++)
-        ended &= ks_child_ended(&d->child[i], block);
+        ended &= ks_child_ended(&d->child[i], 0);
     return ended;
 }
 
 static void interrupt_all(ks_link_demo *d) {
     for (int i = 0; i < KS_DEMO_CHILDREN; i++)
         ks_child_interrupt(&d->child[i]);
+}
+
+/* A second signal: nobody waits for the ends any more. */
+static void kill_if_impatient(ks_link_demo *d) {
+    for (int i = 0; i < KS_DEMO_CHILDREN && ks_cli_impatient(); i++)
+        ks_child_kill(&d->child[i]);
 }
 
 /* Until all processes have ended and said all they had to say. One that fails takes the others with it. */
@@ -140,7 +146,8 @@ static void watch_processes(watch *w) {
             if (wait[side].fd >= 0 && wait[side].revents)
                 (void)ks_child_read(&d->child[side], take_line, &(listener){w, side});
         take_keys(w);
-        int ended = all_ended(d, 0), failed = 0;
+        kill_if_impatient(d);
+        int ended = all_ended(d), failed = 0;
         for (int i = 0; i < KS_DEMO_CHILDREN; i++)
             failed |= d->child[i].pid == 0 && d->child[i].exit_code != 0;
         if (!told && (ks_cli_interrupted() || failed)) {
@@ -157,6 +164,16 @@ static void watch_processes(watch *w) {
 
 /* ---- the end */
 
+/* The graver of two exit codes of children. */
+static int graver(int a, int b) {
+    static const int order[] = {KS_EXIT_SECURITY, KS_EXIT_MALFORMED, KS_EXIT_UNAVAILABLE, KS_EXIT_CLOSED,
+                                KS_EXIT_FAILED};
+    for (size_t i = 0; i < sizeof order / sizeof *order; i++)
+        if (a == order[i] || b == order[i])
+            return order[i];
+    return a == 0 || a == KS_EXIT_INTERRUPTED ? b ? b : a : a;
+}
+
 static int exit_code(watch *w) {
     static const char *const names[] = {"alice", "bob", "simulate"};
     int result = 0;
@@ -164,8 +181,9 @@ static int exit_code(watch *w) {
         int code = w->demo.child[i].exit_code;
         if (code && code != KS_EXIT_INTERRUPTED && !ks_cli_interrupted())
             (void)ks_cli_fail(code, "keystill %s ended with exit code %d", names[i], code);
-        if (code && (result == 0 || result == KS_EXIT_INTERRUPTED))
-            result = code;
+        /* That nobody read the tags any more says less than why. */
+        if (i != KS_DEMO_SIMULATE || code != KS_EXIT_CLOSED || result == 0 || result == KS_EXIT_INTERRUPTED)
+            result = graver(result, code);
     }
     return ks_cli_interrupted() ? KS_EXIT_INTERRUPTED : result;
 }
@@ -230,7 +248,10 @@ static int run(watch *w) {
         result = ks_link_demo_start(&w->demo);
     if (result) {
         interrupt_all(&w->demo);
-        (void)all_ended(&w->demo, 1);
+        while (!all_ended(&w->demo)) {
+            kill_if_impatient(&w->demo);
+            (void)poll(NULL, 0, SLICE_MS);
+        }
         return result;
     }
     watch_processes(w);
@@ -263,6 +284,7 @@ int ks_cmd_link(int argc, char **argv) {
         w.demo.block = w.demo.config.slots;
     for (int i = 0; i < KS_DEMO_CHILDREN; i++)
         w.demo.child[i].out = -1;
+    ks_cli_clean_up_on_signal();
     ks_cli_catch_signals();
     result = run(&w);
     clean_up(&w);

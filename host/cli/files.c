@@ -40,8 +40,9 @@ int ks_cli_open_output(ks_cli_output *out, const char *path) {
         out->part = NULL;
         errno = ENOMEM;
     } else {
-        /* Outputs may be Alice's states or keys: for the owner alone. */
-        out->fd = open(out->part, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+        /* Outputs may be Alice's states or keys: for the owner alone, whatever lies there from before. */
+        (void)unlink(out->part);
+        out->fd = open(out->part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     }
     if (out->fd < 0) {
         ks_cli_fail(KS_EXIT_FAILED, "cannot write %s: %s", path, strerror(errno));

@@ -2,6 +2,7 @@
 #include "host/cli/link_demo.h"
 
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
@@ -62,16 +63,19 @@ int ks_link_demo_prepare(ks_link_demo *d) {
     return result ? result : choose_address(d);
 }
 
+static void remove_directory(const char *directory) {
+    DIR *d = opendir(directory);
+    const struct dirent *entry;
+    while (d && (entry = readdir(d)) != NULL)
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+            (void)unlinkat(dirfd(d), entry->d_name, 0);
+    if (d)
+        closedir(d);
+    if (rmdir(directory) != 0)
+        (void)ks_cli_fail(KS_EXIT_FAILED, "cannot remove %s: %s", directory, strerror(errno));
+}
+
 void ks_link_demo_remove(ks_link_demo *d) {
-    static const char *const names[] = {"psk",
-                                        "psk.part",
-                                        "states",
-                                        "states.part",
-                                        "psk.bob.pool",
-                                        "psk.alice.pool",
-                                        "psk.bob.pool.part",
-                                        "psk.alice.pool.part"};
-    char path[200];
     if (!d->directory[0])
         return;
     for (int side = 0; side < 2; side++) {
@@ -79,11 +83,7 @@ void ks_link_demo_remove(ks_link_demo *d) {
         if (status != KS_OK && status != KS_ERR_EMPTY)
             (void)ks_cli_fail_status(status, d->ring[side]);
     }
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        snprintf(path, sizeof path, "%s/%s", d->directory, names[i]);
-        unlink(path);
-    }
-    rmdir(d->directory);
+    remove_directory(d->directory);
     d->directory[0] = '\0';
 }
 

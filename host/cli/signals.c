@@ -6,6 +6,7 @@
 #include "host/cli/cli.h"
 
 static volatile sig_atomic_t interrupted;
+static volatile sig_atomic_t cleans_up, impatient;
 static int wake_fd = -1;
 
 /* A terminal and a parent that passes the signal on make two of one wish; only a later one is impatience. */
@@ -20,8 +21,11 @@ static int is_impatience(void) {
 
 static void handle(int signal_number) {
     (void)signal_number;
-    if (is_impatience())
-        _exit(KS_EXIT_INTERRUPTED);
+    if (is_impatience()) {
+        if (!cleans_up)
+            _exit(KS_EXIT_INTERRUPTED);
+        impatient = 1;
+    }
     interrupted = 1;
     if (wake_fd >= 0) {
         const uint64_t one = 1;
@@ -31,10 +35,12 @@ static void handle(int signal_number) {
 }
 
 void ks_cli_catch_signals(void) {
-    struct sigaction action = {.sa_handler = handle};
+    struct sigaction action = {.sa_handler = handle}, hangup;
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
+    if (sigaction(SIGHUP, NULL, &hangup) == 0 && hangup.sa_handler != SIG_IGN) /* ignored: nohup */
+        sigaction(SIGHUP, &action, NULL);
     signal(SIGPIPE, SIG_IGN);
 }
 
@@ -44,4 +50,12 @@ void ks_cli_wake_on_signal(int fd) {
 
 int ks_cli_interrupted(void) {
     return interrupted != 0;
+}
+
+void ks_cli_clean_up_on_signal(void) {
+    cleans_up = 1;
+}
+
+int ks_cli_impatient(void) {
+    return impatient != 0;
 }

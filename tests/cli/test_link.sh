@@ -45,4 +45,18 @@ kill -INT "$pid"
 wait "$pid"
 [ $? -eq 130 ] || complain "an interrupted demonstration does not return 130"
 nothing_left
+
+# The terminal goes; an end that hangs does not keep a second signal from cleaning up.
+"$program" link --preset metro-10km --seconds 100 >"$out" 2>"$err" </dev/null &
+pid=$!
+sleep 1
+for child in $(ps -o pid= --ppid "$pid"); do kill -STOP "$child"; done
+kill -HUP "$pid"
+sleep 2.2
+kill -TERM "$pid"
+sleep 2.2
+kill -TERM "$pid" 2>/dev/null # when the test itself runs with hangups ignored
+wait "$pid"
+[ $? -eq 130 ] || complain "a demonstration that is hung up on does not return 130"
+nothing_left
 finish

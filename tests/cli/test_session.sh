@@ -83,6 +83,24 @@ cmp -s alice.keys bob.keys || complain "keys were lost in full rings"
 [ "$(wc -l <alice.keys)" -gt 100 ] || complain "hardly any keys through full rings"
 remove_rings
 
+# A reader of the output that goes away.
+new_psk
+rm -f socket
+# shellcheck disable=SC2086
+{
+    timeout 60 "$program" alice --states states --connect unix:socket --connect-timeout 3 --psk psk --ring "$tag-alice" $common \
+        >alice.out 2>alice.err </dev/null &
+    alice_pid=$!
+    {
+        timeout 60 "$program" bob --events events.ptu --listen unix:socket --psk psk --ring "$tag-bob" --json $common $tags \
+            2>bob.err </dev/null
+        echo $? >bob.code
+    } | head -n 1 >bob.out
+    wait "$alice_pid"
+}
+[ "$(cat bob.code)" -eq 6 ] || complain "bob returned $(cat bob.code) when its output was closed"
+remove_rings
+
 # wait_for FILE: until it exists.
 wait_for() {
     for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30; do
