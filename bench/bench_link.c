@@ -156,6 +156,23 @@ static ks_status push_all(link_bench *b, ks_frontend *frontend) {
     return give(b, 0, b->config.slots); /* nothing follows: the last block is complete */
 }
 
+/* Why an engine ended before it should, as an exit code; 0 when neither did. */
+static int engine_failure(const link_bench *b) {
+    const ks_session_end *const ends[] = {&b->both.bob, &b->both.alice};
+    for (int i = 0; i < 2; i++) {
+        int closed;
+        char reason[512];
+        ks_status status = ks_engine_status(ends[i]->engine, &closed);
+        if (!closed || status == KS_OK)
+            continue;
+        int code = ks_cli_exit_code(status);
+        ks_engine_reason(ends[i]->engine, reason, sizeof reason);
+        return ks_cli_fail(code == KS_EXIT_CLOSED || code == KS_EXIT_INTERRUPTED ? KS_EXIT_FAILED : code,
+                           "%s: %s: %s", ends[i]->report.who, ks_status_name(status), reason);
+    }
+    return 0;
+}
+
 /* Tags to keys; *seconds from the first tag to the last key at both ends. */
 static int distil(link_bench *b, double *seconds) {
     ks_frontend_config config;
@@ -179,6 +196,10 @@ static int distil(link_bench *b, double *seconds) {
     ks_frontend_destroy(frontend);
     if (ks_cli_interrupted())
         return KS_EXIT_INTERRUPTED;
+    if (!result)
+        result = engine_failure(b);
+    if (!result && (status == KS_ERR_INTERRUPTED || status == KS_ERR_CLOSED))
+        return ks_cli_fail(KS_EXIT_FAILED, "the link ended before all tags were taken");
     return result || status == KS_OK ? result : ks_cli_fail_status(status, "link");
 }
 
@@ -208,8 +229,10 @@ static int report(link_bench *b, double seconds) {
     ks_engine_get_totals(b->both.bob.engine, &totals);
     ks_session_report_summary(&b->both.bob.report, &s, &totals);
     if (!alike)
-        return ks_cli_fail(KS_EXIT_FAILED, "no keys: %llu blocks, %llu aborted",
-                           (unsigned long long)totals.blocks, (unsigned long long)totals.blocks_aborted);
+        return ks_cli_fail(totals.blocks_with_key == 0 && totals.blocks_aborted > 0 ? KS_EXIT_SECURITY
+                                                                                    : KS_EXIT_FAILED,
+                           "no keys: %llu blocks, %llu aborted", (unsigned long long)totals.blocks,
+                           (unsigned long long)totals.blocks_aborted);
     ks_bench_row_begin(&row, "link", "cpu", NULL, (int)b->threads);
     ks_bench_row_text(&row, "preset", b->preset);
     ks_bench_row_u64(&row, "pulses", s.pulses);

@@ -75,6 +75,11 @@ static double share_done(const void *input) {
     return feed->size ? (double)feed->bytes / (double)feed->size : 0;
 }
 
+static uint64_t dropped(const void *input) {
+    const ks_event_feed *feed = input;
+    return feed->dropped;
+}
+
 static int start(bob *b) {
     uint32_t notes = b->session.link.accept_passive ? KS_RING_NOTE_ACCEPTED_PASSIVE : 0;
     b->feed.fd = ks_cli_open_input(b->receiver.events);
@@ -101,6 +106,7 @@ static int start(bob *b) {
     b->end.keys = &b->keys;
     b->end.clicks = clicks;
     b->end.share_done = share_done;
+    b->end.dropped = dropped;
     b->end.input = &b->feed;
     result = ks_session_end_start(&b->end, &b->session, b->device);
     b->feed.engine = b->end.engine;

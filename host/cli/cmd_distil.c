@@ -2,6 +2,7 @@
 /* keystill distil: both ends of a link in this process, from recorded files. */
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 #include <keystill/entropy.h>
@@ -62,6 +63,8 @@ static int configure(distil *d) {
     d->session.random = ks_random_system();
     if (!d->states)
         return ks_cli_fail(KS_EXIT_USAGE, "--states FILE is mandatory");
+    if (ks_cli_json && d->output_path && strcmp(d->output_path, "-") == 0)
+        return ks_cli_fail(KS_EXIT_USAGE, "standard output takes keys or --json, not both");
     if (d->receiver.live)
         return ks_cli_fail(KS_EXIT_USAGE, "--live makes no sense for recorded files");
     if ((result = ks_receiver_choice_apply(&d->reader, &d->events.config, &d->receiver)) ||
@@ -122,6 +125,7 @@ static int start(distil *d) {
     d->both.alice.report.who = "alice";
     d->both.alice.report.quiet = 1;
     d->both.bob.report.who = "distil";
+    d->both.bob.report.on_stderr = d->output_path && strcmp(d->output_path, "-") == 0;
     d->both.bob.report.clock_hz = d->both.alice.report.clock_hz = d->receiver.clock_hz;
     d->both.bob.clicks = clicks;
     d->both.bob.share_done = share_done;

@@ -212,7 +212,7 @@ static void print_json(const watch *w, const ks_key_match_result *keys, double f
 static void print_text(const watch *w, const ks_key_match_result *keys, double factor) {
     for (int side = 0; side < 2; side++)
         if (w->report[side])
-            ks_session_text_print(w->report[side]);
+            ks_session_text_print(stdout, w->report[side]);
     printf("link %s: %.2f s of the link in %.2f s, %.2fx real time, the simulator included\n",
            w->demo.link.preset, (double)w->demo.config.slots / w->demo.config.clock_hz, w->seconds, factor);
     if (identical(keys))

@@ -101,6 +101,8 @@ static void show(ks_session_end *end) {
     if (!due(&end->shown_ms, SHOW_MS))
         return;
     ks_engine_get_totals(end->engine, &totals);
+    if (end->dropped)
+        end->report.dropped = end->dropped(end->input);
     ks_session_report_progress(&end->report, &totals, end->clicks ? end->clicks(end->input) : 0,
                                end->share_done ? end->share_done(end->input) : 0);
 }
@@ -226,6 +228,8 @@ int ks_session_end_conclude(ks_session_end *end, ks_status input, const char *de
             snprintf(reason, sizeof reason, "%s", detail);
         }
     }
+    if (end->dropped)
+        end->report.dropped = end->dropped(end->input);
     ks_session_report_summary(&end->report, &summary, &totals);
     ks_session_report_print(&end->report, &summary, word, reason);
     if (result != KS_EXIT_OK && (ks_cli_json || ks_cli_verbosity < 1))

@@ -21,6 +21,7 @@ typedef struct ks_session_end {
     /* What the input knows about itself, for the progress line. */
     uint64_t (*clicks)(const void *input);
     double (*share_done)(const void *input);
+    uint64_t (*dropped)(const void *input); /* detections for want of a peer */
     const void *input;
     /* Private: when it was last done, 0: never. */
     _Atomic int64_t beat_ms, ring_ms, shown_ms;

@@ -159,6 +159,8 @@ void ks_session_report_progress(ks_session_report *report, const ks_session_tota
     json_object_set_new(o, "secret_bits", integer(totals->secret_bits));
     json_object_set_new(o, "secret_bps", number(s.secret_bps));
     json_object_set_new(o, "blocks", integer(totals->blocks));
+    json_object_set_new(o, "blocks_skipped", integer(totals->blocks_skipped));
+    json_object_set_new(o, "detections_dropped", integer(report->dropped));
     json_object_set_new(o, "realtime_factor", number(s.realtime_factor));
     pthread_mutex_lock(&report->lock);
     print_json(report, o);
@@ -201,6 +203,7 @@ static json_t *summary_object(const ks_session_report *report, const ks_session_
                   {"blocks_unfinished", s->unfinished},
                   {"pulses", s->pulses},
                   {"detections", s->detections},
+                  {"detections_dropped", report->dropped},
                   {"sifted_bits", t->sifted_bits},
                   {"test_bits", t->test_bits},
                   {"leak_bits", s->leak_bits},
@@ -247,7 +250,7 @@ void ks_session_report_print(ks_session_report *report, const ks_session_summary
         return;
     }
     if (ks_cli_verbosity >= 1)
-        ks_session_text_print(o);
+        ks_session_text_print(report->on_stderr ? stderr : stdout, o);
     if (fflush(stdout) != 0)
         report->output_failed = 1;
     json_decref(o);

@@ -8,9 +8,11 @@
 #include <keystill/engine.h>
 
 typedef struct ks_session_report {
-    const char *who; /* "alice", "bob": begins every line and is in every JSON object */
-    double clock_hz; /* pulse rate: turns pulses into time of the source */
-    int quiet;       /* no JSON and no lines about blocks: another report speaks for this end */
+    const char *who;  /* "alice", "bob": begins every line and is in every JSON object */
+    double clock_hz;  /* pulse rate: turns pulses into time of the source */
+    int quiet;        /* no JSON and no lines about blocks: another report speaks for this end */
+    int on_stderr;    /* the report at the end goes there: standard output has the keys */
+    uint64_t dropped; /* detections that came while no peer was there */
     /* Private. */
     pthread_mutex_t lock;
     double started, last_progress;
@@ -48,7 +50,7 @@ typedef struct ks_session_summary {
 void ks_session_report_summary(ks_session_report *report, ks_session_summary *out,
                                const ks_session_totals *totals);
 
-/* Prints the summary: JSON on stdout with --json, else lines on stdout. `status` is a word, `reason` may be
+/* Prints the summary: JSON on stdout with --json, else lines. `status` is a word, `reason` may be
  * "". */
 void ks_session_report_print(ks_session_report *report, const ks_session_summary *summary, const char *status,
                              const char *reason);

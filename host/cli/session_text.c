@@ -31,42 +31,42 @@ static const char *word(const json_t *o, const char *name) {
     return text ? text : "";
 }
 
-static void print_stages(const json_t *report) {
+static void print_stages(FILE *out, const json_t *report) {
     json_t *stages = json_object_get(report, "stages"), *stage;
     const char *name, *comma = "";
-    printf("  %-12s", "stages");
+    fprintf(out, "  %-12s", "stages");
     json_object_foreach(stages, name, stage) {
-        printf("%s %s %.2f s", comma, name, number(stage, "seconds"));
+        fprintf(out, "%s %s %.2f s", comma, name, number(stage, "seconds"));
         comma = ",";
     }
-    printf(" (wall time, summed over blocks)\n");
+    fprintf(out, " (wall time, summed over blocks)\n");
 }
 
-void ks_session_text_print(const json_t *r) {
+void ks_session_text_print(FILE *out, const json_t *r) {
     char a[24], b[24];
     const double seconds = number(r, "seconds");
-    printf("%s: %s%s%s\n", word(r, "role"), word(r, "status"), *word(r, "reason") ? ": " : "",
-           word(r, "reason"));
-    printf("  %-12s %llu: %llu with key, %llu aborted, %llu skipped, %llu unfinished\n", "blocks",
-           count(r, "blocks"), count(r, "blocks_with_key"), count(r, "blocks_aborted"),
-           count(r, "blocks_skipped"), count(r, "blocks_unfinished"));
-    printf("  %-12s %llu of %spulses; %.2f s of the source in %.2f s, %.2fx real time\n", "detections",
-           count(r, "detections"), ks_scaled(a, (double)count(r, "pulses")), number(r, "source_seconds"),
-           seconds, number(r, "realtime_factor"));
-    printf("  %-12s %llu bits (%sb/s)\n", "sifted key", count(r, "sifted_bits"),
-           ks_scaled(a, number(r, "sifted_bps")));
-    printf("  %-12s %.3f %% in the key, %.3f %% in the test basis; phase error at most %.3f %%\n", "QBER",
-           100 * number(r, "qber"), 100 * number(r, "test_qber"), 100 * number(r, "phase_error"));
-    printf("  %-12s %llu bits, efficiency %.3f; %llu frames, %llu dropped\n", "disclosed",
-           count(r, "leak_bits"), number(r, "efficiency"), count(r, "frames"), count(r, "frames_dropped"));
-    printf("  %-12s %llu bits: %sb/s of the source, %sb/s here; epsilon %.2g\n", "secret key",
-           count(r, "secret_bits"), ks_scaled(a, number(r, "secret_bps")),
-           ks_scaled(b, seconds > 0 ? (double)count(r, "secret_bits") / seconds : 0), number(r, "epsilon"));
-    printf("  %-12s %llu, %llu confirmed; %llu bits kept for authentication, %llu pads used\n", "keys",
-           count(r, "keys"), count(r, "keys_confirmed"), count(r, "pool_bits"), count(r, "pads_used"));
-    print_stages(r);
+    fprintf(out, "%s: %s%s%s\n", word(r, "role"), word(r, "status"), *word(r, "reason") ? ": " : "",
+            word(r, "reason"));
+    fprintf(out, "  %-12s %llu: %llu with key, %llu aborted, %llu skipped, %llu unfinished\n", "blocks",
+            count(r, "blocks"), count(r, "blocks_with_key"), count(r, "blocks_aborted"),
+            count(r, "blocks_skipped"), count(r, "blocks_unfinished"));
+    fprintf(out, "  %-12s %llu of %spulses; %.2f s of the source in %.2f s, %.2fx real time\n", "detections",
+            count(r, "detections"), ks_scaled(a, (double)count(r, "pulses")), number(r, "source_seconds"),
+            seconds, number(r, "realtime_factor"));
+    fprintf(out, "  %-12s %llu bits (%sb/s)\n", "sifted key", count(r, "sifted_bits"),
+            ks_scaled(a, number(r, "sifted_bps")));
+    fprintf(out, "  %-12s %.3f %% in the key, %.3f %% in the test basis; phase error at most %.3f %%\n",
+            "QBER", 100 * number(r, "qber"), 100 * number(r, "test_qber"), 100 * number(r, "phase_error"));
+    fprintf(out, "  %-12s %llu bits, efficiency %.3f; %llu frames, %llu dropped\n", "disclosed",
+            count(r, "leak_bits"), number(r, "efficiency"), count(r, "frames"), count(r, "frames_dropped"));
+    fprintf(out, "  %-12s %llu bits: %sb/s of the source, %sb/s here; epsilon %.2g\n", "secret key",
+            count(r, "secret_bits"), ks_scaled(a, number(r, "secret_bps")),
+            ks_scaled(b, seconds > 0 ? (double)count(r, "secret_bits") / seconds : 0), number(r, "epsilon"));
+    fprintf(out, "  %-12s %llu, %llu confirmed; %llu bits kept for authentication, %llu pads used\n", "keys",
+            count(r, "keys"), count(r, "keys_confirmed"), count(r, "pool_bits"), count(r, "pads_used"));
+    print_stages(out, r);
     if (json_is_true(json_object_get(r, "test_only")))
-        printf("  TEST ONLY: states or randomness are reproducible, so these keys are not secret\n");
+        fprintf(out, "  TEST ONLY: states or randomness are reproducible, so these keys are not secret\n");
     if (json_is_true(json_object_get(r, "accepted_passive")))
-        printf("  NOTE: passive basis choice was accepted although the proof does not cover it\n");
+        fprintf(out, "  NOTE: passive basis choice was accepted although the proof does not cover it\n");
 }

@@ -10,4 +10,6 @@ done
 expect 2 "$program" bench link --preset no-such-link
 expect 2 "$program" bench link --seconds 0
 expect 2 "$program" bench link --threads 0
+expect 1 "$program" bench link --preset metro-10km --seconds 0.05 --threads 2
+says "$err" 'no keys'
 finish

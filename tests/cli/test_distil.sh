@@ -24,6 +24,16 @@ simulate slots
 distil 0 slots --clock 100M --lanes H=0,V=1,D=2,A=3
 says "$out" '2 with key'
 
+# Keys on standard output: nothing else is there.
+simulate ptu
+# shellcheck disable=SC2086
+distil 0 ptu $tags --output -
+[ "$(wc -c <"$out")" -gt 5000 ] || complain "hardly any keys on standard output"
+grep -aq '^distil: ' "$out" && complain "the report is among the keys"
+says "$err" '^distil: ok'
+# shellcheck disable=SC2086
+distil 2 ptu $tags --output - --json
+
 # Packed states and a pattern serve as well as a seed.
 simulate ptu
 "$program" simulate -q --preset metro-10km --mu 0.5 --probability 1 --distance 0 --receiver-loss 0 --alice-test-basis 0.3 \
