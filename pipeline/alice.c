@@ -24,6 +24,8 @@ ks_status ks_alice_open(ks_session *s, uint32_t number, ks_block **out) {
     if (s->open_blocks >= 2 * s->in_flight)
         return ks_fail(KS_ERR_PROTOCOL, "block %u would be the %u. in flight, agreed were %u", number,
                        s->open_blocks + 1, s->in_flight);
+    if (number >= KS_SLOT_MAX / s->config.link.block_slots)
+        return ks_fail(KS_ERR_PROTOCOL, "block %u lies beyond all slots", number);
     *out = ks_block_open(s, number);
     if (!*out)
         return KS_ERR_MEMORY;
@@ -350,8 +352,13 @@ static ks_status send_verify(ks_session *s, ks_block *b) {
 /* Bytes of the new key that go to the pool: what it lacks, in whole pads for both directions. */
 static uint32_t refill_bytes(const ks_session *s, const ks_block *b) {
     const uint64_t a = ks_pool_level(s->config.pool, KS_ALICE_TO_BOB),
-                   z = ks_pool_level(s->config.pool, KS_BOB_TO_ALICE);
-    const uint64_t level = a < z ? a : z, pair = 2 * KS_PAD_BYTES;
+                   z = ks_pool_level(s->config.pool, KS_BOB_TO_ALICE), pair = 2 * KS_PAD_BYTES;
+    uint64_t level = a < z ? a : z; /* and what other blocks will bring */
+    for (const ks_pending *p = s->pending; p; p = p->next)
+        level += p->refill_bytes / pair;
+    for (const ks_block *other = s->blocks; other; other = other->next)
+        if (!other->ended)
+            level += other->refill / pair;
     if (level >= s->config.pool_target)
         return 0;
     uint64_t want = s->config.pool_target - level, have = b->length / 8 / pair;
@@ -425,7 +432,6 @@ ks_status ks_alice_tag(ks_session *s, ks_block *b) {
 
 ks_status ks_alice_tag_verified(ks_session *s, ks_block *b, ks_cursor *c) {
     KS_TRY(ks_get_confirmations(s, c));
-    KS_TRY(ks_cursor_end(c, "TAG_B"));
     b->tag_verified = 1;
     return ks_alice_tag(s, b);
 }

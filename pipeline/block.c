@@ -155,6 +155,8 @@ void ks_block_end(ks_session *s, ks_block *b, ks_outcome outcome, ks_status stat
     }
     if (!b->jobs)
         release(b);
+    if (b->announcements && outcome != KS_OUTCOME_KEY)
+        s->repeat = 1; /* Alice may not have read what its tag message announced */
     if (outcome == KS_OUTCOME_KEY)
         s->failures = 0;
     if (outcome == KS_OUTCOME_ABORTED || outcome == KS_OUTCOME_AUTH)

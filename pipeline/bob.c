@@ -162,11 +162,15 @@ static ks_status receive_extra(ks_session *s, ks_block *b, ks_cursor *c) {
     ks_batch *batch = ks_batch_new(b, KS_OP_DECODE, KS_STAGE_RECONCILE, count);
     ks_status status = batch ? KS_OK : ks_fail(KS_ERR_MEMORY, "no memory for a job");
     uint32_t done = 0;
-    for (uint32_t i = 0; i < r->count && done < count && status == KS_OK; i++)
+    /* Frames that this round's earlier messages served may have failed again: they are not meant. */
+    for (uint32_t i = b->extra_at; i < r->count && done < count && status == KS_OK; i++)
         if (r->frames[i].state == KS_FRAME_FAILED) {
             status = take_extra(b, batch, i, c);
+            b->extra_at = i + 1;
             done++;
         }
+    if (status == KS_OK && done != count)
+        status = ks_fail(KS_ERR_PROTOCOL, "EXTRA: %u frames, %u are left", count, done);
     if (status == KS_OK)
         status = ks_cursor_end(c, "EXTRA");
     if (status != KS_OK) {
@@ -223,7 +227,7 @@ static ks_status end_round(ks_session *s, ks_block *b) {
     r->round++;
     r->pending = failed;
     b->failed = failed;
-    b->arrived = 0;
+    b->arrived = b->extra_at = 0;
     b->phase = KS_PHASE_EXTRA;
     KS_TRY(ks_message_end(s, b, KS_MSG_FLAGS, &w));
     return failed ? KS_OK : send_decoded(s, b);

@@ -15,20 +15,31 @@ static void wake(void *context) {
     ks_engine_unlock_changed(e);
 }
 
+static ks_status make_room_for_job(ks_engine *e) {
+    if (e->job_count < e->job_capacity)
+        return KS_OK;
+    const size_t capacity = e->job_capacity ? 2 * e->job_capacity : 64;
+    ks_job **jobs = realloc(e->jobs, capacity * sizeof *jobs);
+    if (!jobs)
+        return ks_fail(KS_ERR_MEMORY, "no memory for jobs");
+    e->jobs = jobs;
+    e->job_capacity = capacity;
+    return KS_OK;
+}
+
 static ks_status start_job(ks_engine *e, ks_job *job) {
-    if (e->job_count == e->job_capacity) {
-        size_t capacity = e->job_capacity ? 2 * e->job_capacity : 64;
-        ks_job **jobs = realloc(e->jobs, capacity * sizeof *jobs);
-        if (!jobs)
-            return ks_fail(KS_ERR_MEMORY, "no memory for jobs");
-        e->jobs = jobs;
-        e->job_capacity = capacity;
-    }
     if (e->config.threaded) {
         job->wake = wake;
         job->wake_context = e;
     }
-    KS_TRY(ks_device_submit(e->config.device, job));
+    ks_status status = make_room_for_job(e);
+    if (status == KS_OK)
+        status = ks_device_submit(e->config.device, job);
+    if (status != KS_OK) { /* the block must not wait for it */
+        job->status = status;
+        ks_session_job_done(e->session, job);
+        return status;
+    }
     e->jobs[e->job_count++] = job;
     return KS_OK;
 }
@@ -97,7 +108,8 @@ static void closed(ks_engine *e, ks_status status, const char *reason) {
 
 static ks_status send(ks_engine *e, const ks_action *a) {
     ks_engine_lock(e);
-    ks_status status = ks_queue_put(&e->outbox, a->data, a->bytes);
+    /* Of a connection that is gone: it must not reach the next one before its greeting. */
+    ks_status status = e->link_wanted == LINK_SAME ? ks_queue_put(&e->outbox, a->data, a->bytes) : KS_OK;
     ks_engine_unlock_changed(e);
     return status;
 }
@@ -196,7 +208,7 @@ static int outbox_has_room(ks_engine *e) {
 /* What a message sets in motion is done before the next one is taken, while it is still in the cache. */
 static int pump_inbox(ks_engine *e, ks_status *status) {
     int moved = 0;
-    while (*status == KS_OK && !e->over && outbox_has_room(e)) {
+    while (*status == KS_OK && !e->over) { /* blocks in flight bound what messages set in motion */
         ks_engine_lock(e);
         /* A message of a new connection waits until the session knows of the connection. */
         ks_packet *p = e->link_wanted == LINK_SAME ? ks_queue_take(&e->inbox) : NULL;
@@ -274,6 +286,7 @@ ks_status ks_engine_pump(ks_engine *e) {
         if (e->config.session.role == KS_BOB)
             moved |= pump_detections(e);
         ks_engine_place_keys(e);
+        moved |= pump_actions(e, &status);
         if (!e->config.threaded)
             moved |= ks_device_poll(e->config.device);
     }

@@ -231,35 +231,53 @@ void ks_session_disconnected(ks_session *s) {
     s->state = KS_SESSION_IDLE;
     /* Bob goes on with the first block that begins after all that was announced or thrown away. */
     const uint64_t n = s->config.link.block_slots;
-    s->skip_below = (int64_t)((s->input_frontier + n - 1) / n);
+    const int64_t next = (int64_t)((s->input_frontier + n - 1) / n);
+    if (next > s->skip_below)
+        s->skip_below = next;
+    s->repeat = 0;
 }
 
+enum {
+    MOST_EPOCHS_AHEAD = 65536,
+    PSK_PADS = (KS_PSK_BYTES / 2 - 2 * KS_HASH_KEY_BYTES) / KS_PAD_BYTES /* of a fresh pool, each direction */
+};
+
+/* Where the peer's pool stands, from HELLO: next pad and end, each direction. */
+typedef struct pool_claim {
+    uint64_t position[2], end[2];
+} pool_claim;
+
 /* The pool's watermarks of both ends are brought together: pads used by either are used, pads that only one
- * has are gone. The greeting is not authenticated yet, so it may move them only as far as a crash in
- * mid-session explains: by the pads of blocks in flight and a reserved batch, and by their refills. Whoever
- * sends more is no honest peer. */
-static ks_status agree_on_pool(ks_session *s, ks_cursor *c) {
-    enum { MOST_SKIPPED = 128 };
-    const uint64_t most_given_up = 2 * s->config.pool_target + MOST_SKIPPED;
+ * has are gone. The greeting is not authenticated, so it may move them only as far as a crash in mid-session
+ * explains: by the pads of blocks in flight and reserved batches, and by the refills of such blocks; never
+ * below what the pre-shared key gave. Whoever claims more is no honest peer. */
+static ks_status check_pool_claim(const ks_session *s, const pool_claim *claim) {
+    const uint64_t most_skipped = 32 + 2 * (uint64_t)s->config.blocks_in_flight;
+    const uint64_t most_given_up = 2 * s->config.pool_target;
     for (int d = 0; d < 2; d++) {
-        uint64_t position = ks_get_u64(c), end = ks_get_u64(c);
-        if (c->failed)
-            return KS_OK;
-        ks_direction direction = (ks_direction)d;
-        const uint64_t own_position = ks_pool_position(s->config.pool, direction),
-                       own_end = ks_pool_end(s->config.pool, direction);
-        if ((position > own_position && position - own_position > MOST_SKIPPED) ||
-            (end < own_end && own_end - end > most_given_up))
+        const uint64_t position = ks_pool_position(s->config.pool, (ks_direction)d),
+                       end = ks_pool_end(s->config.pool, (ks_direction)d);
+        const int far_ahead = claim->position[d] > position && claim->position[d] - position > most_skipped;
+        const int cut_short =
+            claim->end[d] < end && (end - claim->end[d] > most_given_up || claim->end[d] < PSK_PADS);
+        if (far_ahead || cut_short)
             return ks_fail(
                 KS_ERR_AUTH,
                 "the peer's pool stands at pad %llu of %llu, this one at %llu of %llu: a restored copy, or "
                 "somebody in the middle",
-                (unsigned long long)position, (unsigned long long)end, (unsigned long long)own_position,
-                (unsigned long long)own_end);
-        if (end < own_end)
-            KS_TRY(ks_pool_truncate(s->config.pool, direction, end));
-        if (position > own_position)
-            KS_TRY(ks_pool_advance(s->config.pool, direction, position));
+                (unsigned long long)claim->position[d], (unsigned long long)claim->end[d],
+                (unsigned long long)position, (unsigned long long)end);
+    }
+    return KS_OK;
+}
+
+static ks_status agree_on_pool(ks_session *s, const pool_claim *claim) {
+    for (int d = 0; d < 2; d++) {
+        const ks_direction direction = (ks_direction)d;
+        if (claim->end[d] < ks_pool_end(s->config.pool, direction))
+            KS_TRY(ks_pool_truncate(s->config.pool, direction, claim->end[d]));
+        if (claim->position[d] > ks_pool_position(s->config.pool, direction))
+            KS_TRY(ks_pool_advance(s->config.pool, direction, claim->position[d]));
     }
     return KS_OK;
 }
@@ -280,7 +298,11 @@ static ks_status receive_hello(ks_session *s, const ks_header *h, ks_cursor *c) 
                            role == KS_ALICE ? "Alice" : "Bob");
         if (!ks_equal(ours, fingerprint, sizeof ours))
             return ks_fail(KS_ERR_AUTH, "the peer's authentication pool comes from another pre-shared key");
-        KS_TRY(agree_on_pool(s, c));
+    }
+    pool_claim claim;
+    for (int d = 0; d < 2; d++) {
+        claim.position[d] = ks_get_u64(c);
+        claim.end[d] = ks_get_u64(c);
     }
     ks_link_parameters theirs;
     ks_get_parameters(c, &theirs);
@@ -288,6 +310,10 @@ static ks_status receive_hello(ks_session *s, const ks_header *h, ks_cursor *c) 
     KS_TRY(ks_parameters_match(&s->config.link, &theirs));
     if (in_flight < 1 || in_flight > 64 || epoch >= UINT32_MAX - 1)
         return ks_fail(KS_ERR_PROTOCOL, "HELLO announces %u blocks in flight, epoch %u", in_flight, epoch);
+    const uint32_t own = ks_pool_epoch(s->config.pool);
+    if (epoch > own && epoch - own > MOST_EPOCHS_AHEAD)
+        return ks_fail(KS_ERR_AUTH, "the peer's epoch %u lies too far beyond %u", epoch, own);
+    KS_TRY(check_pool_claim(s, &claim));
     ks_writer *copy = &s->hello[role];
     ks_put(copy, c->data - KS_MESSAGE_HEADER, c->bytes + KS_MESSAGE_HEADER);
     if (copy->failed)
@@ -296,9 +322,9 @@ static ks_status receive_hello(ks_session *s, const ks_header *h, ks_cursor *c) 
     s->notes |= notes & (KS_RING_NOTE_TEST | KS_RING_NOTE_ACCEPTED_PASSIVE);
     for (int i = 0; i < 8; i++)
         s->id |= (uint64_t)(uint8_t)(s->nonce[i] ^ nonce[i]) << (8 * i);
-    uint32_t own = ks_pool_epoch(s->config.pool);
     s->epoch = (epoch > own ? epoch : own) + 1;
     s->hello_received = 1;
+    KS_TRY(agree_on_pool(s, &claim));
     KS_TRY(ks_pool_set_epoch(s->config.pool, s->epoch));
     s->state = KS_SESSION_STORING;
     ks_request_store(s);
@@ -371,8 +397,8 @@ static ks_status receive_session_level(ks_session *s, const ks_header *h, ks_cur
             break;
         uint32_t number = ks_get_u32(c);
         KS_TRY(ks_cursor_end(c, "SKIP"));
-        if ((int64_t)number <= s->last_block)
-            return ks_fail(KS_ERR_PROTOCOL, "SKIP of block %u, which is past", number);
+        if ((int64_t)number <= s->last_block || number >= KS_SLOT_MAX / s->config.link.block_slots)
+            return ks_fail(KS_ERR_PROTOCOL, "SKIP of block %u, which is past or beyond all slots", number);
         s->last_block = number;
         s->totals.blocks_skipped++;
         return ks_alice_forget(s, ((uint64_t)number + 1) * s->config.link.block_slots);
@@ -386,12 +412,13 @@ static ks_status receive_session_level(ks_session *s, const ks_header *h, ks_cur
         if (from_bob || s->state != KS_SESSION_OPEN)
             break;
         s->peer_finishing = 1;
-        KS_TRY(ks_cursor_end(c, "FINISH"));
-        return ks_bob_confirm(s);
+        return ks_cursor_end(c, "FINISH"); /* ks_session_receive looks after the rest */
     case KS_MSG_CLOSE:
         if (!from_bob || s->state != KS_SESSION_OPEN)
             break;
         KS_TRY(ks_cursor_end(c, "CLOSE"));
+        if (s->open_blocks)
+            return ks_fail(KS_ERR_PROTOCOL, "CLOSE while %u blocks are open", s->open_blocks);
         s->close_received = 1;
         if (!s->waiting_confirm.bytes)
             (void)ks_session_end(s, KS_OK);
@@ -407,6 +434,8 @@ static ks_status receive_block_level(ks_session *s, const ks_header *h, ks_curso
     if (s->state != KS_SESSION_OPEN)
         return ks_fail(KS_ERR_PROTOCOL, "%s of block %u before the session is open",
                        ks_message_type_name(h->type), h->block);
+    if (!b && (int64_t)h->block <= s->last_block && h->sequence == 0 && s->config.role == KS_ALICE)
+        return ks_fail(KS_ERR_PROTOCOL, "block %u begins again: its slots were used or skipped", h->block);
     if (!b && (int64_t)h->block <= s->last_block)
         return KS_OK; /* late: the block has ended here and the peer has been told */
     if (!b && s->config.role == KS_BOB)
@@ -520,7 +549,9 @@ void ks_session_job_done(ks_session *s, ks_job *job) {
     b->report.compute_ns[batch->stage] += job->busy_ns;
     if (!b->ended) {
         ks_status status = job->status;
-        if (status == KS_OK)
+        if (status != KS_OK)
+            status = ks_fail(status, "a job of the stage %s failed", ks_stage_name(batch->stage));
+        else
             status = s->config.role == KS_ALICE ? ks_alice_batch_done(s, batch) : ks_bob_batch_done(s, batch);
         if (status != KS_OK && status != KS_ERR_EMPTY)
             (void)ks_session_end(s, status);

@@ -85,6 +85,7 @@ struct ks_block {
     uint64_t *mother;     /* Alice: full syndromes, frame after frame */
     uint64_t *syndrome;   /* Bob: syndromes, frame after frame */
     uint32_t arrived;     /* Bob: frames of the round whose syndrome is there */
+    uint32_t extra_at;    /* Bob: first frame that this round's EXTRA has not reached */
     uint32_t failed;      /* Bob: frames that failed in the last round */
     double expected_qber; /* Bob: as announced */
 
@@ -177,6 +178,7 @@ struct ks_session {
     int store_due; /* an action STORE is out */
     ks_pending *pending, **pending_tail;
     uint32_t announcements;
+    int repeat; /* Bob: an announcement may have been lost */
     uint64_t last_tag_at;
     int pad_ready; /* the pad of the next tag has been taken */
     uint64_t pad_index;

@@ -101,7 +101,12 @@ ks_status ks_tag_arrived(ks_session *s, ks_block *b, const uint8_t *message, siz
     if (waiting->failed)
         return ks_fail(KS_ERR_MEMORY, "no memory for a tag message");
     ks_cursor c = {.data = message + bytes - TAIL, .bytes = 8};
-    *(b ? &b->waiting_index : &s->waiting_index) = ks_get_u64(&c);
+    const uint64_t index = ks_get_u64(&c), next = ks_pool_position(s->config.pool, s->in);
+    /* Blocks in flight bound the gap; a forged index must not spend the pool. */
+    if (index > next && index - next > 2 * (uint64_t)s->in_flight + 1)
+        return ks_fail(KS_ERR_AUTH, "a tag names pad %llu, the next is %llu", (unsigned long long)index,
+                       (unsigned long long)next);
+    *(b ? &b->waiting_index : &s->waiting_index) = index;
     return ks_tags_check(s);
 }
 
@@ -110,7 +115,6 @@ static ks_status use_verified(ks_session *s, ks_block *b, const ks_writer *messa
                    .bytes = message->bytes - KS_MESSAGE_HEADER - TAIL};
     if (!b) {
         KS_TRY(ks_get_confirmations(s, &c));
-        KS_TRY(ks_cursor_end(&c, "CONFIRM"));
         if (s->close_received)
             (void)ks_session_end(s, KS_OK);
         return KS_OK;
@@ -136,17 +140,20 @@ ks_status ks_tags_check(ks_session *s) {
     ks_block *b;
     uint64_t index;
     for (ks_writer *waiting; s->state == KS_SESSION_OPEN && (waiting = first_waiting(s, &b, &index));) {
-        ks_status status = check_tag(s, b, waiting->data, waiting->bytes, index);
-        if (status == KS_ERR_EMPTY)
+        const ks_status checked = check_tag(s, b, waiting->data, waiting->bytes, index);
+        if (checked == KS_ERR_EMPTY)
             return KS_OK;
         ks_writer message = *waiting;
         *waiting = (ks_writer){0};
-        if (status == KS_ERR_AUTH && b)
+        ks_status status = checked;
+        if (checked == KS_ERR_AUTH && b) { /* costs the block, not the session */
             ks_block_end(s, b, KS_OUTCOME_AUTH, KS_ERR_AUTH, 1, "%s", ks_error_detail());
-        else if (status == KS_OK)
+            status = KS_OK;
+        } else if (checked == KS_OK) {
             status = use_verified(s, b, &message);
+        }
         ks_writer_release(&message);
-        if (status != KS_OK && !(status == KS_ERR_AUTH && b) && status != KS_ERR_EMPTY)
+        if (status != KS_OK && status != KS_ERR_EMPTY)
             return status;
     }
     return KS_OK;
@@ -195,25 +202,31 @@ static void remove_pending(ks_session *s, ks_pending **at) {
 }
 
 int ks_confirmations_due(const ks_session *s) {
+    if (s->repeat && s->pending)
+        return 1;
     for (const ks_pending *p = s->pending; p; p = p->next)
         if (!p->announced)
             return 1;
     return 0;
 }
 
+/* Every block that Alice is not known to have heard of is named, in order, whatever became of earlier
+ * announcements: so both ends take the same parts for the pool in the same order. */
 ks_status ks_put_confirmations(ks_session *s, ks_writer *w) {
     uint32_t count = 0;
     for (const ks_pending *p = s->pending; p; p = p->next)
-        count += !p->announced;
+        count++;
     ks_put_u32(w, count);
     s->announcements++;
-    for (ks_pending *p = s->pending; p; p = p->next)
+    s->repeat = 0;
+    for (ks_pending *p = s->pending; p; p = p->next) {
+        ks_put_u32(w, p->epoch);
+        ks_put_u32(w, p->block);
         if (!p->announced) {
-            ks_put_u32(w, p->epoch);
-            ks_put_u32(w, p->block);
             p->announced = s->announcements;
             KS_TRY(refill(s, p));
         }
+    }
     return KS_OK;
 }
 
@@ -241,6 +254,24 @@ static ks_status confirm_one(ks_session *s, uint32_t epoch, uint32_t block) {
     return KS_OK; /* repeated after a reconnection: known already */
 }
 
+/* Alice: the first announcement of an epoch names all that Bob still has of earlier ones; the rest he never
+ * accepted. */
+static ks_status discard_older(ks_session *s) {
+    for (ks_pending **at = &s->pending; *at;) {
+        if ((*at)->epoch >= s->epoch) {
+            at = &(*at)->next;
+            continue;
+        }
+        ks_node *node = ks_session_queue(s, KS_ACTION_DISCARD);
+        if (!node)
+            return KS_ERR_MEMORY;
+        node->action.epoch = (*at)->epoch;
+        node->action.block = (*at)->block;
+        remove_pending(s, at);
+    }
+    return KS_OK;
+}
+
 ks_status ks_get_confirmations(ks_session *s, ks_cursor *c) {
     uint32_t count = ks_get_u32(c);
     for (uint32_t i = 0; i < count && !c->failed; i++) {
@@ -248,5 +279,6 @@ ks_status ks_get_confirmations(ks_session *s, ks_cursor *c) {
         if (!c->failed)
             KS_TRY(confirm_one(s, epoch, block));
     }
-    return KS_OK;
+    KS_TRY(ks_cursor_end(c, "announcement"));
+    return discard_older(s);
 }

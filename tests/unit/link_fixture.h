@@ -49,6 +49,7 @@ struct fixture {
     unsigned gap;      /* mean slots between candidates */
     uint64_t now;
     int live;
+    uint64_t pool_target; /* 0: the default */
 };
 
 static inline uint64_t fixture_hash(uint64_t x) {
@@ -158,6 +159,8 @@ static inline ks_status fixture_start_end(fixture *f, int role, uint8_t secret) 
     ks_session_config_init(&c.session, (ks_role)role);
     c.session.link = f->parameters;
     c.session.live = f->live;
+    if (f->pool_target)
+        c.session.pool_target = f->pool_target;
     c.session.random = ks_random_seeded(&e->seed);
     ks_status status = ks_device_open_cpu(&e->device, 0);
     if (status == KS_OK)

@@ -329,6 +329,48 @@ Test(session, a_flipped_bit_in_any_bulk_message_yields_no_key) {
     flip_type(KS_MSG_TAG_B);
 }
 
+/* Flips a bit in the tag of the TAG_B with number `target`, drops it when `kind` is 1. */
+static int spoil_tag_tap(fixture *f, int from, uint8_t **message, size_t *bytes) {
+    attack *a = f->tap_context;
+    (void)from;
+    if ((*message)[5] != KS_MSG_TAG_B || a->seen++ != a->target)
+        return 1;
+    a->happened = 1;
+    (*message)[*bytes - 3] ^= 4;
+    return a->kind == 0;
+}
+
+Test(session, a_lost_announcement_is_repeated_and_the_pools_stay_together) {
+    for (int kind = 0; kind < 2; kind++) {
+        attack a = {.target = 2, .kind = kind};
+        fixture *f = new_link();
+        f->pool_target = 400;
+        f->tap = spoil_tag_tap;
+        f->tap_context = &a;
+        cr_assert_eq(fixture_start(f), KS_OK);
+        fixture_run(f, 9 << 19);
+        for (int role = 0; role < 2 && kind == 1;
+             role++) /* the dropped one is missed until the connection ends */
+            ks_engine_disconnected(f->end[role].engine);
+        fixture_settle(f);
+        for (int role = 0; role < 2 && kind == 1; role++)
+            cr_assert_eq(ks_engine_connected(f->end[role].engine), KS_OK);
+        fixture_run(f, 12 << 19);
+        fixture_finish(f);
+        cr_expect(a.happened);
+        cr_expect_eq(f->end[0].end, KS_OK);
+        cr_expect_eq(f->end[1].end, KS_OK);
+        cr_expect(fixture_keys_identical(f), "%d and %d keys", f->end[0].key_count, f->end[1].key_count);
+        cr_expect_gt(f->end[0].reports[11].outcome == KS_OUTCOME_KEY, 0);
+        for (int d = 0; d < 2; d++) {
+            cr_expect_eq(ks_pool_end(f->end[0].pool, (ks_direction)d),
+                         ks_pool_end(f->end[1].pool, (ks_direction)d));
+            cr_expect_gt(ks_pool_end(f->end[0].pool, (ks_direction)d), 126, "the pool was refilled");
+        }
+        end_link(f);
+    }
+}
+
 static int raise_length_tap(fixture *f, int from, uint8_t **message, size_t *bytes) {
     int *raised = f->tap_context;
     (void)from;
