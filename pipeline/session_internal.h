@@ -227,6 +227,12 @@ ks_status ks_start_transcript(ks_session *s, ks_transcript *t, const char *purpo
 void ks_request_store(ks_session *s);
 enum { KS_REFILL_MAX = 65536 };
 
+/* ---- session_greet.c */
+ks_status ks_greeting_send(ks_session *s);
+ks_status ks_greeting_receive(ks_session *s, const ks_header *h, ks_cursor *c);
+/* READY goes out when the epoch is durable; the session is open when the peer's has come too. */
+ks_status ks_greeting_finish(ks_session *s);
+
 /* ---- block.c */
 ks_block *ks_block_open(ks_session *s, uint32_t number);
 ks_block *ks_block_find(ks_session *s, uint32_t number);

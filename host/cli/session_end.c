@@ -160,7 +160,7 @@ void ks_session_end_wait(ks_session_end *end, int finish) {
             continue;
         if (signalled == 0) {
             signalled = now();
-            ks_engine_finish(end->engine);
+            ks_engine_abandon(end->engine); /* what still waits to be taken is not waited for */
         }
         if (now() - signalled > PATIENCE_SECONDS || !ks_engine_established(end->engine))
             ks_carrier_cancel(&end->carrier);
