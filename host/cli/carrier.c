@@ -158,18 +158,23 @@ static ks_status serve(ks_carrier *c, double timeout_seconds) {
     return status;
 }
 
-static int worth_reconnecting(ks_carrier *c, ks_status status) {
-    return (status == KS_ERR_CLOSED || status == KS_ERR_IO) && c->peer.reconnect > 0 &&
-           !engine_closed(c->engine);
+/* A lost connection is waited for; a listening end also survives strangers whose bytes are no Keystill
+ * frames. */
+static int worth_reconnecting(ks_carrier *c, ks_status status, int ever) {
+    if (c->peer.reconnect <= 0 || engine_closed(c->engine))
+        return 0;
+    const int stranger = c->peer.listen && status == KS_ERR_PROTOCOL;
+    const int lost = status == KS_ERR_CLOSED || (status == KS_ERR_IO && ever);
+    return stranger || (lost && (ever || c->peer.listen));
 }
 
 static void *run(void *context) {
     ks_carrier *c = context;
     ks_status status = serve(c, c->peer.connect_timeout);
-    while (ks_engine_established(c->engine) && worth_reconnecting(c, status)) {
+    for (int ever = 0; ever |= ks_engine_established(c->engine), worth_reconnecting(c, status, ever);) {
         ks_cli_say(1, "connection lost: %s; waiting for the peer", c->cause);
         ks_engine_disconnected(c->engine);
-        status = serve(c, c->peer.reconnect);
+        status = serve(c, ever ? c->peer.reconnect : c->peer.connect_timeout);
     }
     set_over(c, status);
     return NULL;
