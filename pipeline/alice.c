@@ -328,16 +328,8 @@ static ks_status start_verification(ks_session *s, ks_block *b, ks_cursor *c) {
         return ks_fail(KS_ERR_PROTOCOL, "DECODED while %u frames are pending", b->reconciliation.pending);
     ks_block_stage(s, b, KS_STAGE_VERIFY);
     KS_TRY(s->config.random.fill(s->config.random.context, b->hash_key, sizeof b->hash_key));
-    ks_batch *batch = ks_batch_new(b, KS_OP_HASH, KS_STAGE_VERIFY, 0);
-    if (!batch)
-        return ks_fail(KS_ERR_MEMORY, "no memory for a job");
-    batch->job.as.hash.tag = b->tag;
-    batch->job.as.hash.key = b->hash_key;
-    batch->job.as.hash.bits = b->key.words;
-    batch->job.as.hash.n = b->report.sifted_bits;
     b->phase = KS_PHASE_TAGGING;
-    ks_batch_submit(s, batch);
-    return KS_OK;
+    return ks_block_hash(s, b);
 }
 
 static ks_status send_verify(ks_session *s, ks_block *b) {

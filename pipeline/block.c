@@ -354,7 +354,19 @@ double ks_session_qber(const ks_session *s, const ks_block *b) {
     return fmin(0.25, ((double)s->rate_errors + 1) / (double)s->rate_bits);
 }
 
-/* ---- amplification */
+/* ---- verification and amplification */
+
+ks_status ks_block_hash(ks_session *s, ks_block *b) {
+    ks_batch *batch = ks_batch_new(b, KS_OP_HASH, KS_STAGE_VERIFY, 0);
+    if (!batch)
+        return ks_fail(KS_ERR_MEMORY, "no memory for a job");
+    batch->job.as.hash.tag = b->tag;
+    batch->job.as.hash.key = b->hash_key;
+    batch->job.as.hash.bits = b->key.words;
+    batch->job.as.hash.n = b->report.sifted_bits;
+    ks_batch_submit(s, batch);
+    return KS_OK;
+}
 
 ks_status ks_block_amplify(ks_session *s, ks_block *b) {
     KS_TRY(ks_plane_reserve(&b->secret, b->length + 64));

@@ -7,8 +7,6 @@
 #include "ldpc/ldpc.h"
 #include "pipeline/session_internal.h"
 
-enum { DECODE_ITERATIONS = 0 }; /* the decoder's own limit */
-
 /* ---- bases, intensities, counts */
 
 static ks_status receive_prepared(ks_session *s, ks_block *b, const ks_header *h, ks_cursor *c) {
@@ -79,7 +77,7 @@ static ks_status receive_plan(ks_session *s, ks_block *b, ks_cursor *c) {
     return KS_OK;
 }
 
-static ks_status add_task(ks_block *b, ks_batch *batch, uint32_t index) {
+static void add_task(ks_block *b, ks_batch *batch, uint32_t index) {
     const ks_frame *f = &b->reconciliation.frames[index];
     const size_t i = batch->job.as.frames.count++;
     batch->frames[i] = index;
@@ -88,9 +86,7 @@ static ks_status add_task(ks_block *b, ks_batch *batch, uint32_t index) {
                                       .real_bits = f->real_bits,
                                       .qber = b->expected_qber,
                                       .rate = f->rate,
-                                      .log2n = f->log2n,
-                                      .iterations = DECODE_ITERATIONS};
-    return KS_OK;
+                                      .log2n = f->log2n};
 }
 
 static ks_status receive_syndrome(ks_session *s, ks_block *b, ks_cursor *c) {
@@ -108,7 +104,7 @@ static ks_status receive_syndrome(ks_session *s, ks_block *b, ks_cursor *c) {
         const uint8_t *data = ks_get(c, bytes);
         if (data)
             memcpy(b->syndrome + f->words_at, data, bytes);
-        (void)add_task(b, batch, i);
+        add_task(b, batch, i);
     }
     ks_status status = ks_cursor_end(c, "SYNDROME");
     if (status != KS_OK) {
@@ -148,7 +144,8 @@ static ks_status take_extra(ks_block *b, ks_batch *batch, uint32_t index, ks_cur
     KS_TRY(ks_ldpc_extend(b->syndrome + f->words_at, words, f->rate, to, f->log2n));
     f->rate = to;
     f->state = KS_FRAME_PENDING;
-    return add_task(b, batch, index);
+    add_task(b, batch, index);
+    return KS_OK;
 }
 
 static ks_status end_round(ks_session *s, ks_block *b);
@@ -250,16 +247,8 @@ static ks_status receive_verify(ks_session *s, ks_block *b, ks_cursor *c) {
     KS_TRY(ks_cursor_end(c, "VERIFY"));
     memcpy(b->hash_key, key, sizeof b->hash_key);
     memcpy(b->peer_tag, tag, sizeof b->peer_tag);
-    ks_batch *batch = ks_batch_new(b, KS_OP_HASH, KS_STAGE_VERIFY, 0);
-    if (!batch)
-        return ks_fail(KS_ERR_MEMORY, "no memory for a job");
-    batch->job.as.hash.tag = b->tag;
-    batch->job.as.hash.key = b->hash_key;
-    batch->job.as.hash.bits = b->key.words;
-    batch->job.as.hash.n = b->report.sifted_bits;
     b->phase = KS_PHASE_VERDICT;
-    ks_batch_submit(s, batch);
-    return KS_OK;
+    return ks_block_hash(s, b);
 }
 
 static ks_status count_errors(ks_session *s, ks_block *b, uint64_t *total) {
@@ -375,7 +364,7 @@ static int all_done(const ks_session *s) {
 }
 
 ks_status ks_bob_confirm(ks_session *s) {
-    if (s->state != KS_SESSION_OPEN || s->close_sent)
+    if (s->state != KS_SESSION_OPEN)
         return KS_OK;
     if ((s->finishing || s->peer_finishing) && s->collecting) {
         ks_block *b = s->collecting;
@@ -393,7 +382,6 @@ ks_status ks_bob_confirm(ks_session *s) {
         KS_TRY(ks_message_end_tagged(s, NULL, KS_MSG_CONFIRM, &w));
     }
     if (all_done(s) && !ks_confirmations_due(s)) {
-        s->close_sent = 1;
         ks_writer w;
         ks_message_begin(&w);
         KS_TRY(ks_message_end(s, NULL, KS_MSG_CLOSE, &w));

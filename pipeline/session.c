@@ -194,10 +194,10 @@ void ks_session_disconnected(ks_session *s) {
     ks_writer_release(&s->hello[0]);
     ks_writer_release(&s->hello[1]);
     ks_writer_release(&s->waiting_confirm);
-    s->hello_sent = s->hello_received = s->ready_sent = s->ready_received = s->epoch_stored = 0;
+    s->hello_received = s->ready_sent = s->ready_received = s->epoch_stored = 0;
     s->sent = s->received = 0;
     s->peer_hold = 0;
-    s->peer_finishing = s->finish_sent = s->close_sent = s->close_received = 0;
+    s->peer_finishing = s->finish_sent = s->close_received = 0;
     s->id = 0;
     s->state = KS_SESSION_IDLE;
     /* Bob goes on with the first block that begins after all that was announced or thrown away. */

@@ -29,7 +29,6 @@ ks_status ks_greeting_send(ks_session *s) {
         ks_writer_release(&w);
         return ks_fail(KS_ERR_MEMORY, "no memory for the greeting");
     }
-    s->hello_sent = 1;
     return ks_message_queue(s, &w);
 }
 

@@ -152,7 +152,7 @@ struct ks_session {
 
     uint8_t nonce[16];
     ks_writer hello[2]; /* of Alice, of Bob: whole messages, part of every tag */
-    int hello_sent, hello_received, ready_sent, ready_received, epoch_stored;
+    int hello_received, ready_sent, ready_received, epoch_stored;
     uint64_t id;
     uint32_t epoch;
     uint32_t in_flight;
@@ -172,7 +172,7 @@ struct ks_session {
     uint64_t input_frontier;
     int64_t skip_below; /* blocks below are not begun */
 
-    int hold, peer_hold, finishing, peer_finishing, finish_sent, close_sent, close_received;
+    int hold, peer_hold, finishing, peer_finishing, finish_sent, close_received;
     ks_writer waiting_confirm; /* Alice: a CONFIRM whose pad is not durable yet */
     uint64_t waiting_index;
     int store_due; /* an action STORE is out */
@@ -254,6 +254,8 @@ int ks_block_judge(ks_session *s, ks_block *b);
  * limit. */
 int ks_block_verified(ks_session *s, ks_block *b, uint64_t errors);
 ks_status ks_block_length(ks_session *s, ks_block *b, ks_length_result *result);
+/* Both ends: the verification tag of the whole key under b->hash_key, into b->tag. */
+ks_status ks_block_hash(ks_session *s, ks_block *b);
 /* Both ends: the Toeplitz job once the seed is whole. */
 ks_status ks_block_amplify(ks_session *s, ks_block *b);
 /* Cuts the secret into keys, unconfirmed. */
