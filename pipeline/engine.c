@@ -200,6 +200,7 @@ static void change_link(ks_engine *e, link_change change) {
     ks_engine_lock(e);
     ks_queue_clear(&e->inbox);
     ks_queue_clear(&e->outbox);
+    e->refusal = KS_OK;
     e->link_wanted = change;
     ks_engine_unlock_changed(e);
 }
@@ -325,12 +326,25 @@ ks_status ks_engine_status(ks_engine *e, int *is_closed) {
     return status;
 }
 
-void ks_engine_reason(ks_engine *e, char *out, size_t capacity) {
-    ks_engine_lock(e);
+static void copy_reason(char *out, size_t capacity, const char *reason) {
     if (capacity) {
-        (void)strncpy(out, e->reason, capacity - 1);
+        (void)strncpy(out, reason, capacity - 1);
         out[capacity - 1] = 0;
     }
+}
+
+ks_status ks_engine_refusal(ks_engine *e, char *reason, size_t capacity) {
+    ks_engine_lock(e);
+    const ks_status refusal = e->refusal;
+    if (refusal != KS_OK)
+        copy_reason(reason, capacity, e->refusal_reason);
+    ks_engine_unlock(e);
+    return refusal;
+}
+
+void ks_engine_reason(ks_engine *e, char *out, size_t capacity) {
+    ks_engine_lock(e);
+    copy_reason(out, capacity, e->reason);
     ks_engine_unlock(e);
 }
 

@@ -57,6 +57,8 @@ struct ks_engine {
     int closed, established;
     ks_status end;
     char reason[256];
+    ks_status refusal; /* of the peer of this connection */
+    char refusal_reason[256];
     ks_session_totals totals;
 
     /* Of the pump alone. */

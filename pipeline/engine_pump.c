@@ -205,6 +205,18 @@ static int outbox_has_room(ks_engine *e) {
     return room;
 }
 
+/* The session goes on, but not with this peer. The first reason counts, and none of a connection that is
+ * gone.
+ */
+static void note_refusal(ks_engine *e, ks_status status, const char reason[256]) {
+    ks_engine_lock(e);
+    if (e->refusal == KS_OK && e->link_wanted == LINK_SAME) {
+        e->refusal = status;
+        memcpy(e->refusal_reason, reason, sizeof e->refusal_reason);
+    }
+    ks_engine_unlock_changed(e);
+}
+
 /* What a message sets in motion is done before the next one is taken, while it is still in the cache. */
 static int pump_inbox(ks_engine *e, ks_status *status) {
     int moved = 0;
@@ -216,13 +228,18 @@ static int pump_inbox(ks_engine *e, ks_status *status) {
         if (!p)
             break;
         const ks_status received = ks_session_receive(e->session, p->data, p->bytes);
+        char reason[256] = "";
+        if (received != KS_OK)
+            (void)strncpy(reason, ks_error_detail(), sizeof reason - 1);
         ks_wipe(p->data, p->bytes);
         free(p->data);
         free(p);
         moved = 1;
         (void)pump_actions(e, status);
+        if (received != KS_OK && !e->over) /* else the action CLOSED says why */
+            note_refusal(e, received, reason);
         if (received != KS_OK)
-            break; /* the action CLOSED says why */
+            break;
     }
     return moved;
 }

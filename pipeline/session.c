@@ -358,6 +358,10 @@ ks_status ks_session_receive(ks_session *s, const uint8_t *message, size_t bytes
     s->totals.bytes_received += bytes;
     s->totals.messages_received++;
     ks_status status = receive(s, message, bytes);
+    if (status != KS_OK && s->config.survive_strangers && s->state != KS_SESSION_OPEN) {
+        ks_session_disconnected(s);
+        return status;
+    }
     if (status != KS_OK)
         return ks_session_end(s, status);
     if (s->config.role == KS_BOB && s->state == KS_SESSION_OPEN) {

@@ -5,9 +5,25 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
-enum { SLICE_MS = 50, GOODBYE_MS = 3000, LAST_WORDS_MS = 2000, LAST_WORDS_ROUNDS = 30 };
+enum { SLICE_MS = 50, GOODBYE_MS = 3000, LAST_WORDS_MS = 2000, LAST_WORDS_ROUNDS = 30, HEARTBEAT_MS = 500 };
+
+int ks_carrier_survives_strangers(const ks_carrier *c) {
+    return c->peer.listen && c->peer.reconnect > 0;
+}
+
+static uint64_t now_ms(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+/* How long a peer may say nothing, take nothing, or not come to the end of the greeting. */
+static uint64_t patience_ms(const ks_carrier *c) {
+    return c->peer.peer_timeout > 0 ? (uint64_t)(c->peer.peer_timeout * 1000) : 30000;
+}
 
 static int engine_closed(ks_engine *engine) {
     int closed;
@@ -55,7 +71,9 @@ static void *run_sender(void *context) {
         status = ks_engine_send(c->engine, &message, &bytes);
         if (status == KS_ERR_EMPTY) {
             (void)ks_engine_wait(c->engine, KS_ENGINE_OUTPUT, SLICE_MS);
-            status = KS_OK;
+            status = ks_link_flush(c->link, 0);
+            if (status == KS_ERR_FULL)
+                status = KS_OK;
         } else if (status == KS_OK) {
             status = send_whole(c, message, bytes);
             ks_engine_free(message);
@@ -63,6 +81,7 @@ static void *run_sender(void *context) {
     }
     if (status != KS_ERR_CLOSED)
         ks_link_stop(c->link); /* broken: the receiver must not wait for answers to what was never sent */
+    atomic_store(&c->sender_over, 1);
     return NULL;
 }
 
@@ -97,16 +116,30 @@ static int closes_soon(ks_carrier *c) {
     return 0;
 }
 
+/* What may end a connection whatever comes in. */
+static ks_status look_around(ks_carrier *c, uint64_t greeted_by) {
+    if (atomic_load(&c->cancelled)) {
+        snprintf(c->cause, sizeof c->cause, "stopped");
+        return KS_ERR_INTERRUPTED;
+    }
+    if (now_ms() > greeted_by && !ks_engine_established(c->engine)) {
+        snprintf(c->cause, sizeof c->cause, "%s did not greet within %llu ms", ks_link_peer(c->link),
+                 (unsigned long long)patience_ms(c));
+        return KS_ERR_IO;
+    }
+    return ks_engine_refusal(c->engine, c->cause, sizeof c->cause);
+}
+
 /* Receives until the engine is closed (KS_OK) or the connection ends (why). */
 static ks_status receive_all(ks_carrier *c) {
+    const uint64_t greeted_by = now_ms() + patience_ms(c);
     while (!engine_closed(c->engine)) {
         const uint8_t *message;
         size_t bytes;
-        if (atomic_load(&c->cancelled)) {
-            snprintf(c->cause, sizeof c->cause, "stopped");
-            return KS_ERR_INTERRUPTED;
-        }
-        ks_status status = ks_link_receive(c->link, &message, &bytes, SLICE_MS);
+        ks_status status = look_around(c, greeted_by);
+        if (status != KS_OK)
+            return status;
+        status = ks_link_receive(c->link, &message, &bytes, SLICE_MS);
         if (status == KS_OK)
             status = hand_over(c, message, bytes);
         if (status == KS_OK || status == KS_ERR_EMPTY)
@@ -127,54 +160,70 @@ static ks_status open_link(ks_carrier *c, double timeout_seconds) {
     ks_link_options_init(&options);
     options.cancel_fd = c->cancel_fd;
     options.open_timeout = (uint32_t)(timeout_seconds * 1000);
-    options.peer_timeout = (uint32_t)(c->peer.peer_timeout * 1000);
+    options.peer_timeout = (uint32_t)patience_ms(c);
+    options.heartbeat = HEARTBEAT_MS;
     const char *spec = c->peer.listen ? c->peer.listen : c->peer.connect;
     ks_cli_say(2, "%s %s", c->peer.listen ? "listening at" : "connecting to", spec);
     return keep_cause(c, ks_link_open(&c->link, spec, c->peer.listen != NULL, &options));
+}
+
+/* After the end in good order the sender first sends what the engine said last; a peer that takes nothing any
+ * more does not hold us for ever. */
+static ks_status end_sender(ks_carrier *c, pthread_t sender, ks_status status) {
+    const uint64_t deadline = now_ms() + patience_ms(c);
+    while (status == KS_OK && !atomic_load(&c->sender_over)) {
+        if (atomic_load(&c->cancelled) || now_ms() > deadline) {
+            snprintf(c->cause, sizeof c->cause, "%s did not take the last messages", ks_link_peer(c->link));
+            status = KS_ERR_IO;
+        }
+        nanosleep(&(struct timespec){0, 2000000}, NULL);
+    }
+    if (status != KS_OK) {
+        atomic_store(&c->sender_stop, 1);
+        ks_link_stop(c->link);
+    }
+    pthread_join(sender, NULL);
+    return status;
 }
 
 /* One connection, from its opening to its end. */
 static ks_status serve(ks_carrier *c, double timeout_seconds) {
     pthread_t sender;
     ks_status status = open_link(c, timeout_seconds);
+    c->opened = status == KS_OK;
     if (status != KS_OK)
         return status;
     ks_cli_say(2, "connected with %s", ks_link_peer(c->link));
     atomic_store(&c->sender_stop, 0);
+    atomic_store(&c->sender_over, 0);
     status = keep_cause(c, ks_engine_connected(c->engine));
     if (status == KS_OK && pthread_create(&sender, NULL, run_sender, c) != 0) {
         snprintf(c->cause, sizeof c->cause, "no thread for sending");
         status = KS_ERR_MEMORY;
     }
-    if (status == KS_OK) {
-        status = receive_all(c);
-        if (status != KS_OK) {
-            atomic_store(&c->sender_stop, 1);
-            ks_link_stop(c->link);
-        }
-        pthread_join(sender, NULL); /* after KS_OK it sends what the engine said last */
-    }
+    if (status == KS_OK)
+        status = end_sender(c, sender, receive_all(c));
     ks_link_close(c->link, status == KS_OK ? GOODBYE_MS : 0);
     return status;
 }
 
-/* A lost connection is waited for; a listening end also survives strangers whose bytes are no Keystill
- * frames. */
-static int worth_reconnecting(ks_carrier *c, ks_status status, int ever) {
-    if (c->peer.reconnect <= 0 || engine_closed(c->engine))
+/* A lost connection is waited for; a listening end also survives those who connected and did not greet. */
+static int worth_reconnecting(ks_carrier *c, ks_status status, int greeted) {
+    if (c->peer.reconnect <= 0 || !c->opened || engine_closed(c->engine) || status == KS_ERR_INTERRUPTED)
         return 0;
-    const int stranger = c->peer.listen && status == KS_ERR_PROTOCOL;
-    const int lost = status == KS_ERR_CLOSED || (status == KS_ERR_IO && ever);
-    return stranger || (lost && (ever || c->peer.listen));
+    return greeted || ks_carrier_survives_strangers(c);
 }
 
 static void *run(void *context) {
     ks_carrier *c = context;
     ks_status status = serve(c, c->peer.connect_timeout);
-    for (int ever = 0; ever |= ks_engine_established(c->engine), worth_reconnecting(c, status, ever);) {
-        ks_cli_say(1, "connection lost: %s; waiting for the peer", c->cause);
+    int greeted = ks_engine_established(c->engine), ever = greeted;
+    while (worth_reconnecting(c, status, greeted)) {
+        ks_cli_say(1, "%s: %s; waiting for the peer", greeted ? "connection lost" : "no peer", c->cause);
         ks_engine_disconnected(c->engine);
         status = serve(c, ever ? c->peer.reconnect : c->peer.connect_timeout);
+        greeted = ks_engine_established(c->engine);
+        ever |= greeted;
     }
     set_over(c, status);
     return NULL;

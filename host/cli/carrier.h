@@ -17,7 +17,8 @@ typedef struct ks_carrier {
     ks_link *ready;      /* ... or a link that is open already, which is closed at the end */
     /* Private from here. */
     int cancel_fd, started, has_lock;
-    atomic_int cancelled, sender_stop;
+    atomic_int cancelled, sender_stop, sender_over;
+    int opened; /* the last connection came about */
     pthread_t thread;
     ks_link *link;
     char cause[512];      /* of the carrying thread: why the connection ended */
@@ -27,6 +28,8 @@ typedef struct ks_carrier {
     char detail[512];
 } ks_carrier;
 
+/* 1: whoever connects and turns out to be no peer is dropped, and the next one is waited for. */
+int ks_carrier_survives_strangers(const ks_carrier *carrier);
 /* Starts carrying; `engine` and `peer` or `ready` are set by the caller, the rest is zero. 0, or an exit code
  * after saying why. */
 int ks_carrier_start(ks_carrier *carrier);

@@ -8,7 +8,7 @@
 
 #include "host/cli/values.h"
 
-enum { LONGEST_TIMEOUT = 1000000 };
+enum { LONGEST_TIMEOUT = 1000000, SHORTEST_SILENCE = 2 /* s; signs of life come more often */ };
 
 void ks_link_choice_init(ks_link_choice *choice) {
     *choice = (ks_link_choice){.link = "link",
@@ -168,7 +168,8 @@ int ks_peer_choice_check(const ks_peer_choice *c) {
     if (!c->listen == !c->connect)
         return ks_cli_fail(KS_EXIT_USAGE, "give either --listen ADDRESS or --connect ADDRESS");
     if (!timeout_ok(c->connect_timeout) || !timeout_ok(c->peer_timeout) || !timeout_ok(c->reconnect) ||
-        c->peer_timeout <= 0)
-        return ks_cli_fail(KS_EXIT_USAGE, "time-outs are seconds from 0 to %d", LONGEST_TIMEOUT);
+        c->peer_timeout < SHORTEST_SILENCE)
+        return ks_cli_fail(KS_EXIT_USAGE, "time-outs are seconds from 0 to %d, --peer-timeout from %d",
+                           LONGEST_TIMEOUT, SHORTEST_SILENCE);
     return 0;
 }

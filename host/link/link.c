@@ -25,10 +25,11 @@ struct ks_link {
     /* Sender: what is still to go of a message that was taken. */
     uint8_t *kept;
     size_t kept_bytes, kept_sent;
+    uint64_t last_sent;
     /* Receiver: the message that is coming in. */
     uint8_t header[HEADER], *body;
     size_t header_have, body_bytes, body_have, body_capacity;
-    uint64_t last_progress;
+    uint64_t last_heard;
 };
 
 void ks_link_options_init(ks_link_options *options) {
@@ -41,6 +42,7 @@ static ks_status new_link(ks_link **out, const ks_link_options *options) {
     if (!link)
         return ks_fail(KS_ERR_MEMORY, "no memory for a link");
     link->fd = -1;
+    link->last_sent = link->last_heard = ks_link_now();
     link->options = *options;
     if (!link->options.message_limit)
         link->options.message_limit = KS_LINK_MESSAGE_LIMIT;
@@ -69,6 +71,7 @@ ks_status ks_link_open(ks_link **out, const char *spec, int listen, const ks_lin
         free(link);
         return status;
     }
+    link->last_sent = link->last_heard = ks_link_now(); /* opening may have taken its time */
     *out = link;
     return KS_OK;
 }
@@ -111,6 +114,8 @@ static ks_status send_some(ks_link *link, struct iovec *pieces, size_t count, si
     struct msghdr message = {.msg_iov = pieces, .msg_iovlen = count};
     ssize_t written = sendmsg(link->fd, &message, MSG_NOSIGNAL);
     *sent = written > 0 ? (size_t)written : 0;
+    if (written > 0)
+        link->last_sent = ks_link_now();
     if (written >= 0 || errno == EAGAIN || errno == EINTR)
         return KS_OK;
     return broken(link, errno);
@@ -123,8 +128,7 @@ static ks_status wait_for_room(ks_link *link, uint64_t deadline) {
     return status == KS_ERR_EMPTY ? ks_fail(KS_ERR_FULL, "%s takes nothing now", link->peer) : status;
 }
 
-ks_status ks_link_flush(ks_link *link, uint32_t timeout) {
-    uint64_t deadline = ks_link_now() + timeout;
+static ks_status flush_kept(ks_link *link, uint64_t deadline) {
     while (link->kept) {
         struct iovec piece = {link->kept + link->kept_sent, link->kept_bytes - link->kept_sent};
         size_t sent;
@@ -156,14 +160,8 @@ static ks_status keep_rest(ks_link *link, const uint8_t header[HEADER], const ui
     return KS_OK;
 }
 
-ks_status ks_link_send(ks_link *link, const uint8_t *message, size_t bytes, uint32_t timeout) {
-    if (bytes == 0 || bytes > link->options.message_limit)
-        return ks_fail(KS_ERR_LIMIT, "a message of %zu bytes; allowed are 1 to %zu", bytes,
-                       link->options.message_limit);
-    if (atomic_load(&link->stopped))
-        return broken(link, 0);
-    uint64_t deadline = ks_link_now() + timeout;
-    KS_TRY(ks_link_flush(link, timeout));
+/* `bytes` 0: a sign of life. */
+static ks_status send_frame(ks_link *link, const uint8_t *message, size_t bytes, uint64_t deadline) {
     const uint8_t header[HEADER] = {(uint8_t)bytes, (uint8_t)(bytes >> 8), (uint8_t)(bytes >> 16),
                                     (uint8_t)(bytes >> 24)};
     size_t done = 0;
@@ -184,12 +182,32 @@ ks_status ks_link_send(ks_link *link, const uint8_t *message, size_t bytes, uint
     return KS_OK;
 }
 
+ks_status ks_link_send(ks_link *link, const uint8_t *message, size_t bytes, uint32_t timeout) {
+    if (bytes == 0 || bytes > link->options.message_limit)
+        return ks_fail(KS_ERR_LIMIT, "a message of %zu bytes; allowed are 1 to %zu", bytes,
+                       link->options.message_limit);
+    if (atomic_load(&link->stopped))
+        return broken(link, 0);
+    const uint64_t deadline = ks_link_now() + timeout;
+    KS_TRY(flush_kept(link, deadline));
+    return send_frame(link, message, bytes, deadline);
+}
+
+ks_status ks_link_flush(ks_link *link, uint32_t timeout) {
+    const uint64_t now = ks_link_now();
+    KS_TRY(flush_kept(link, now + timeout));
+    if (!link->options.heartbeat || now - link->last_sent < link->options.heartbeat)
+        return KS_OK;
+    const ks_status status = send_frame(link, NULL, 0, now);
+    return status == KS_ERR_FULL ? KS_OK : status; /* what fills the socket is a sign of life as well */
+}
+
 /* Reads what is there now, at most `room` bytes; *got may be 0 when nothing is. */
 static ks_status receive_some(ks_link *link, uint8_t *to, size_t room, size_t *got) {
     ssize_t length = recv(link->fd, to, room, 0);
     *got = length > 0 ? (size_t)length : 0;
     if (length > 0)
-        link->last_progress = ks_link_now();
+        link->last_heard = ks_link_now();
     if (length > 0 || (length < 0 && (errno == EAGAIN || errno == EINTR)))
         return KS_OK;
     if (length < 0)
@@ -208,12 +226,13 @@ static ks_status receive_some(ks_link *link, uint8_t *to, size_t room, size_t *g
 static ks_status accept_length(ks_link *link) {
     size_t bytes = (size_t)link->header[0] | (size_t)link->header[1] << 8 | (size_t)link->header[2] << 16 |
                    (size_t)link->header[3] << 24;
-    if (bytes == 0 || bytes > link->options.message_limit)
-        return ks_fail(KS_ERR_PROTOCOL,
-                       "%s announced a message of %zu bytes (%02x %02x %02x %02x); expected 1 to %zu: this "
-                       "is no Keystill peer",
-                       link->peer, bytes, link->header[0], link->header[1], link->header[2], link->header[3],
-                       link->options.message_limit);
+    if (bytes > link->options.message_limit)
+        return ks_fail(
+            KS_ERR_PROTOCOL,
+            "%s announced a message of %zu bytes (%02x %02x %02x %02x); at most %zu expected: this "
+            "is no Keystill peer",
+            link->peer, bytes, link->header[0], link->header[1], link->header[2], link->header[3],
+            link->options.message_limit);
     link->body_bytes = bytes;
     link->body_have = 0;
     return KS_OK;
@@ -247,11 +266,13 @@ static ks_status advance(ks_link *link, size_t *got) {
 }
 
 static ks_status wait_for_bytes(ks_link *link, uint64_t deadline) {
+    const int inside = link->header_have > 0, expected = inside || link->options.heartbeat;
     uint64_t now = ks_link_now();
-    if (link->header_have > 0 && now - link->last_progress >= link->options.peer_timeout)
-        return ks_fail(KS_ERR_IO, "%s stopped inside a message for %u ms", link->peer,
-                       link->options.peer_timeout);
-    uint64_t stall = link->header_have > 0 ? link->last_progress + link->options.peer_timeout : UINT64_MAX;
+    if (expected && now - link->last_heard >= link->options.peer_timeout)
+        return ks_fail(KS_ERR_IO,
+                       inside ? "%s stopped inside a message for %u ms" : "%s gave no sign of life for %u ms",
+                       link->peer, link->options.peer_timeout);
+    uint64_t stall = expected ? link->last_heard + link->options.peer_timeout : UINT64_MAX;
     uint64_t until = deadline < stall ? deadline : stall;
     ks_status status =
         ks_socket_wait(link->fd, POLLIN, now < until ? (uint32_t)(until - now) : 0, link->options.cancel_fd);
@@ -267,6 +288,12 @@ ks_status ks_link_receive(ks_link *link, const uint8_t **message, size_t *bytes,
         if (atomic_load(&link->stopped))
             return broken(link, 0);
         KS_TRY(advance(link, &got));
+        if (link->header_have == HEADER && link->body_bytes == 0) {
+            link->header_have = 0; /* a sign of life; a flood of them must not hold us beyond the deadline */
+            if (ks_link_now() > deadline)
+                return ks_fail(KS_ERR_EMPTY, "only signs of life within %u ms", timeout);
+            continue;
+        }
         if (link->header_have == HEADER && link->body_have == link->body_bytes) {
             *message = link->body;
             *bytes = link->body_bytes;

@@ -73,6 +73,9 @@ KS_API KS_MUST_CHECK ks_status ks_engine_step(ks_engine *engine);
 
 /* KS_OK while running or closed in good order; otherwise what ended the session. *closed tells which. */
 KS_API ks_status ks_engine_status(ks_engine *engine, int *closed);
+/* With survive_strangers: what the session had against whoever is connected now, KS_OK while nothing. The caller ends the
+ * connection. `reason` explains. */
+KS_API ks_status ks_engine_refusal(ks_engine *engine, char *reason, size_t capacity);
 /* Copies the reason of the end; "" while running. */
 KS_API void ks_engine_reason(ks_engine *engine, char *out, size_t capacity);
 KS_API void ks_engine_get_totals(ks_engine *engine, ks_session_totals *totals);

@@ -25,6 +25,9 @@ typedef struct ks_link_options {
     uint32_t open_timeout; /* how long ks_link_open tries or waits; 0: for ever */
     uint32_t peer_timeout; /* a peer that acknowledges nothing, or stops inside a message, for so long is
                               dead; 0: 30 s */
+    uint32_t heartbeat; /* ks_link_send and ks_link_flush put a sign of life on the wire when nothing was sent
+                           for so long, and a peer that sends nothing at all for peer_timeout is dead: both
+                           ends need it, and threads that call them more often. 0: silence is no fault */
     int cancel_fd; /* calls return KS_ERR_INTERRUPTED as long as it is readable (an eventfd); -1: none */
     void (*listening)(void *context,
                       const char *spec); /* told the address once a listener is open; may be NULL */
@@ -50,12 +53,12 @@ KS_API KS_MUST_CHECK ks_status ks_link_pair(ks_link **a, ks_link **b, const ks_l
  * KS_ERR_LIMIT: larger than the limit. KS_ERR_CLOSED or KS_ERR_IO: the peer is gone. */
 KS_API KS_MUST_CHECK ks_status ks_link_send(ks_link *link, const uint8_t *message, size_t bytes,
                                             uint32_t timeout);
-/* Brings what send kept on its way; KS_ERR_FULL after `timeout`. */
+/* Brings what send kept on its way, and a sign of life when one is due; KS_ERR_FULL after `timeout`. */
 KS_API KS_MUST_CHECK ks_status ks_link_flush(ks_link *link, uint32_t timeout);
 
 /* The next message, valid until the next call. KS_ERR_EMPTY: none within `timeout`. KS_ERR_CLOSED: the peer
  * closed in good order. KS_ERR_PROTOCOL: a length beyond the limit, refused before memory is taken for it.
- * KS_ERR_IO: the connection broke, or the peer stopped inside a message. */
+ * KS_ERR_IO: the connection broke, or the peer stopped inside a message or, with a heartbeat, fell silent. */
 KS_API KS_MUST_CHECK ks_status ks_link_receive(ks_link *link, const uint8_t **message, size_t *bytes,
                                                uint32_t timeout);
 

@@ -53,6 +53,8 @@ typedef struct ks_session_config {
     double expected_qber;      /* Alice: error rate of the key basis to correct for until blocks have told it; 0: that of the
                                 * test basis */
     int live;                  /* Bob. 0: input waits when blocks pile up; 1: input must not wait, whole blocks are skipped */
+    int survive_strangers;     /* an error before the session is open ends the connection only: whoever it was may not have been
+                                * the peer (ks_session_receive gives the error; the driver waits for another connection) */
     uint64_t confirm_after_ns; /* Bob: a block is confirmed by a tag of its own when no other went out for so long */
     ks_random random;
     ks_pool *pool;             /* borrowed; used by this session alone */

@@ -48,7 +48,7 @@ struct fixture {
     unsigned yield[3]; /* chance of a detection of each intensity, of 256 */
     unsigned gap;      /* mean slots between candidates */
     uint64_t now;
-    int live;
+    int live, survive_strangers;
     uint64_t pool_target; /* 0: the default */
 };
 
@@ -159,6 +159,7 @@ static inline ks_status fixture_start_end(fixture *f, int role, uint8_t secret) 
     ks_session_config_init(&c.session, (ks_role)role);
     c.session.link = f->parameters;
     c.session.live = f->live;
+    c.session.survive_strangers = f->survive_strangers;
     if (f->pool_target)
         c.session.pool_target = f->pool_target;
     c.session.random = ks_random_seeded(&e->seed);

@@ -297,10 +297,10 @@ Test(link, giant_length_is_refused_before_memory_is_taken) {
     close(fd);
 }
 
-Test(link, empty_messages_and_http_are_refused) {
-    const char *garbage[] = {"\0\0\0\0", "GET / HTTP/1.1\r\n\r\n", "\177ELF"};
-    const size_t lengths[] = {4, 18, 4};
-    for (int i = 0; i < 3; i++) {
+Test(link, other_protocols_are_refused) {
+    const char *garbage[] = {"GET / HTTP/1.1\r\n\r\n", "\177ELF"};
+    const size_t lengths[] = {18, 4};
+    for (int i = 0; i < 2; i++) {
         end e;
         const uint8_t *message;
         size_t bytes;
@@ -365,6 +365,49 @@ Test(link, a_peer_that_stops_inside_a_message_is_dead) {
     cr_assert_not_null(strstr(ks_error_detail(), "stopped inside a message"));
     ks_link_close(a, 0);
     ks_link_close(b, 0);
+}
+
+Test(link, signs_of_life_keep_a_silent_peer_alive_and_are_no_messages) {
+    const uint8_t *message;
+    size_t bytes;
+    ks_link *a, *b;
+    ks_link_options options = defaults();
+    options.peer_timeout = 400;
+    options.heartbeat = 50;
+    cr_assert_eq(ks_link_pair(&a, &b, &options), KS_OK);
+    for (int i = 0; i < 30; i++) { /* 600 ms without a message */
+        cr_assert_eq(ks_link_flush(a, 0), KS_OK);
+        cr_assert_eq(ks_link_receive(b, &message, &bytes, 20), KS_ERR_EMPTY, "%s", ks_error_detail());
+    }
+    cr_assert_eq(ks_link_send(a, (const uint8_t *)"abc", 3, 100), KS_OK);
+    ks_status status;
+    while ((status = ks_link_receive(b, &message, &bytes, 20)) == KS_ERR_EMPTY)
+        ;
+    cr_assert_eq(status, KS_OK);
+    cr_assert(bytes == 3 && memcmp(message, "abc", 3) == 0);
+    cr_assert_eq(ks_link_receive(b, &message, &bytes, 3000), KS_ERR_IO, "nobody flushes any more");
+    cr_assert_not_null(strstr(ks_error_detail(), "no sign of life for 400 ms"));
+    ks_link_close(a, 0);
+    ks_link_close(b, 0);
+}
+
+Test(link, a_flood_of_signs_of_life_ends_at_the_deadline) {
+    static const uint8_t zeros[4096];
+    const uint8_t *message;
+    size_t bytes;
+    end e;
+    int fd = raw_peer(&e, temporary_path());
+    cr_assert_eq(write(fd, zeros, sizeof zeros), (ssize_t)sizeof zeros);
+    pause_ms(2);
+    cr_assert_eq(ks_link_receive(e.link, &message, &bytes, 0), KS_ERR_EMPTY);
+    cr_assert_eq(write(fd, "\1\0\0\0z", 5), 5);
+    ks_status status;
+    while ((status = ks_link_receive(e.link, &message, &bytes, 10)) == KS_ERR_EMPTY)
+        ;
+    cr_assert_eq(status, KS_OK);
+    cr_assert(bytes == 1 && *message == 'z');
+    close(fd);
+    ks_link_close(e.link, 0);
 }
 
 Test(link, a_slow_reader_holds_the_sender_back) {
