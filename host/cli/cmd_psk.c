@@ -30,17 +30,22 @@ static int read_psk(uint8_t **psk, const char *path) {
     return ks_cli_fail(ks_cli_exit_code(status), "%s", ks_error_detail());
 }
 
-static int show_psk(const char *path) {
-    uint8_t *psk, fingerprint[16];
+static int fingerprint_of(uint8_t fingerprint[16], const char *path) {
+    uint8_t *psk;
     int code = read_psk(&psk, path);
     if (code != KS_EXIT_OK)
         return code;
     ks_status status = ks_pool_psk_fingerprint(fingerprint, psk, KS_PSK_BYTES);
     ks_secret_free(psk);
-    if (status != KS_OK)
-        return ks_cli_fail_status(status, path);
-    print_fingerprint(fingerprint);
-    return KS_EXIT_OK;
+    return status == KS_OK ? KS_EXIT_OK : ks_cli_fail_status(status, path);
+}
+
+static int show_psk(const char *path) {
+    uint8_t fingerprint[16];
+    int code = fingerprint_of(fingerprint, path);
+    if (code == KS_EXIT_OK)
+        print_fingerprint(fingerprint);
+    return code;
 }
 
 static int psk_new(int argc, char **argv) {
@@ -73,19 +78,15 @@ static int psk_pool(int argc, char **argv) {
         return code;
     if (argc - rest != 2)
         return ks_cli_fail(KS_EXIT_USAGE, "two files are required: the pre-shared key and the pool to make");
-    uint8_t *psk, fingerprint[16];
-    code = read_psk(&psk, argv[rest]);
+    uint8_t fingerprint[16];
+    code = fingerprint_of(fingerprint, argv[rest]);
     if (code != KS_EXIT_OK)
         return code;
-    ks_status status = ks_pool_psk_fingerprint(fingerprint, psk, KS_PSK_BYTES);
-    if (status == KS_OK)
-        status = ks_pool_file_create(argv[rest + 1], psk);
-    ks_secret_free(psk);
+    ks_status status = ks_psk_spend(argv[rest], argv[rest + 1]);
     if (status != KS_OK)
         return ks_cli_fail(ks_cli_exit_code(status), "%s", ks_error_detail());
-    ks_cli_say(
-        1, "%s: pool made. Destroy this copy of %s now: a second pool from it would use the same pads again.",
-        argv[rest + 1], argv[rest]);
+    ks_cli_say(1, "%s: pool made, and %s erased: a second pool from it would use the same pads again.",
+               argv[rest + 1], argv[rest]);
     print_fingerprint(fingerprint);
     return KS_EXIT_OK;
 }
@@ -99,7 +100,7 @@ static const char help[] =
     "Usage: keystill psk ACTION\n\n"
     "  psk new FILE       write a new pre-shared key of 4096 random bytes; never replaces a file\n"
     "  psk show FILE      print its fingerprint, which is no secret\n"
-    "  psk pool PSK POOL  make the authentication pool that `alice` and `bob` use\n";
+    "  psk pool PSK POOL  make the authentication pool that `alice` and `bob` use, and erase the key\n";
 
 int ks_cmd_psk(int argc, char **argv) {
     if (argc < 2) {

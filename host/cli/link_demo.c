@@ -15,6 +15,7 @@
 #include <unistd.h>
 #include <keystill/entropy.h>
 #include <keystill/ring_host.h>
+#include <keystill/secret.h>
 #include <keystill/storage.h>
 
 #include "host/simulator/presets.h"
@@ -30,17 +31,25 @@ static int make_directory(ks_link_demo *d) {
         d->directory[0] = '\0';
         return ks_cli_fail(KS_EXIT_FAILED, "cannot make a temporary directory: %s", strerror(errno));
     }
-    snprintf(d->psk, sizeof d->psk, "%s/psk", d->directory);
+    snprintf(d->pool[KS_DEMO_ALICE], sizeof d->pool[0], "%s/alice.pool", d->directory);
+    snprintf(d->pool[KS_DEMO_BOB], sizeof d->pool[0], "%s/bob.pool", d->directory);
     snprintf(d->states, sizeof d->states, "%s/states", d->directory);
     snprintf(d->ring[KS_DEMO_ALICE], sizeof d->ring[0], "link-%d-alice", (int)getpid());
     snprintf(d->ring[KS_DEMO_BOB], sizeof d->ring[0], "link-%d-bob", (int)getpid());
     return 0;
 }
 
-static int make_psk(const ks_link_demo *d) {
+/* Both pools from a pre-shared key that is never written. */
+static int make_pools(const ks_link_demo *d) {
     const ks_random random = ks_random_system();
-    ks_status status = ks_psk_create(d->psk, &random);
-    return status == KS_OK ? 0 : ks_cli_fail_status(status, "pre-shared key");
+    uint8_t *psk = NULL;
+    ks_status status = ks_secret_alloc((void **)&psk, KS_PSK_BYTES, KS_SECRET_STRICT);
+    if (status == KS_OK)
+        status = random.fill(random.context, psk, KS_PSK_BYTES);
+    for (int side = 0; side < 2 && status == KS_OK; side++)
+        status = ks_pool_file_create(d->pool[side], psk);
+    ks_secret_free(psk);
+    return status == KS_OK ? 0 : ks_cli_fail_status(status, "authentication pools");
 }
 
 /* An address of this machine that is free now. */
@@ -59,7 +68,7 @@ static int choose_address(ks_link_demo *d) {
 int ks_link_demo_prepare(ks_link_demo *d) {
     int result = make_directory(d);
     if (!result)
-        result = make_psk(d);
+        result = make_pools(d);
     return result ? result : choose_address(d);
 }
 
@@ -136,7 +145,7 @@ static void add_common(const ks_link_demo *d, ks_child *c, int side) {
     ks_child_add(c, "--efficiency-mismatch=0");
     ks_child_add(c, "--dark-mismatch=0");
     ks_child_addf(c, "--dark-probability=%.17g", sim->detector[0].dark_hz / sim->clock_hz);
-    ks_child_addf(c, "--psk=%s", d->psk);
+    ks_child_addf(c, "--pool=%s", d->pool[side]);
     ks_child_addf(c, "--ring=%s", d->ring[side]);
     ks_child_addf(c, "--ring-slots=%d", RING_SLOTS);
     if (d->threads)

@@ -13,13 +13,13 @@ typedef struct ks_link_demo {
     const char *format;
     uint64_t block, threads;
     ks_sim_config config;
-    char directory[128], psk[160], states[160], address[32];
+    char directory[128], pool[2][160], states[160], address[32];
     char ring[2][64]; /* of KS_DEMO_ALICE, KS_DEMO_BOB */
     ks_child child[KS_DEMO_CHILDREN];
 } ks_link_demo;
 
-/* A temporary directory with a pre-shared key, names of rings, a free port. 0, or an exit code after saying
- * why. */
+/* A temporary directory with the pools of both ends, names of rings, a free port. 0, or an exit code after
+ * saying why. */
 int ks_link_demo_prepare(ks_link_demo *demo);
 /* Starts the simulator into Bob, then Alice. */
 int ks_link_demo_start(ks_link_demo *demo);

@@ -16,26 +16,61 @@ void ks_keys_choice_init(ks_keys_choice *choice) {
 
 /* ---- the pool */
 
-static int create_pool(const char *path, const char *psk_path) {
-    uint8_t *psk = NULL;
-    ks_status status = ks_secret_alloc((void **)&psk, KS_PSK_BYTES, KS_SECRET_STRICT);
-    if (status == KS_OK)
-        status = ks_psk_read(psk, psk_path);
-    if (status == KS_OK)
-        status = ks_pool_file_create(path, psk);
-    ks_secret_free(psk);
+static int spend_psk(const char *psk, const char *path) {
+    ks_status status = ks_psk_spend(psk, path);
     if (status != KS_OK)
         return ks_cli_fail_status(status, "authentication pool");
-    ks_cli_say(1, "made the authentication pool %s; the pre-shared key %s has served and should be deleted",
-               path, psk_path);
+    ks_cli_say(1, "made the authentication pool %s; the pre-shared key in %s has served and is erased", path,
+               psk);
     return 0;
 }
 
-static int open_pool(ks_keys *keys, const char *path, const char *psk) {
-    int result = psk && access(path, F_OK) && errno == ENOENT ? create_pool(path, psk) : 0;
+static ks_status psk_fingerprint(uint8_t out[16], const char *path) {
+    uint8_t *psk;
+    ks_status status = ks_secret_alloc((void **)&psk, KS_PSK_BYTES, KS_SECRET_STRICT);
+    if (status != KS_OK)
+        return status;
+    status = ks_psk_read(psk, path);
+    if (status == KS_OK)
+        status = ks_pool_psk_fingerprint(out, psk, KS_PSK_BYTES);
+    ks_secret_free(psk);
+    return status;
+}
+
+/* The old pool goes only when the key is good for a new one: not when the old one came from it. */
+static int replace_pool(const char *psk, const char *path) {
+    uint8_t theirs[16], ours[16];
+    ks_pool_file *old;
+    ks_status status = psk_fingerprint(theirs, psk);
+    if (status == KS_OK)
+        status = ks_pool_file_open(&old, path, PADS_A_WRITE);
+    if (status == KS_OK) {
+        ks_pool_fingerprint(ks_pool_file_pool(old), ours);
+        ks_pool_file_close(old);
+        if (ks_equal(ours, theirs, sizeof ours))
+            return ks_cli_fail(KS_EXIT_SECURITY, "authentication pool: %s was made from %s itself", path,
+                               psk);
+        status = ks_pool_file_erase(path);
+    }
+    return status == KS_OK ? spend_psk(psk, path) : ks_cli_fail_status(status, "authentication pool");
+}
+
+static int open_pool(ks_keys *keys, const ks_keys_choice *choice, const char *path) {
+    const int missing = access(path, F_OK) != 0 && errno == ENOENT;
+    int result = 0;
+    if (choice->psk && missing)
+        result = spend_psk(choice->psk, path);
+    else if (choice->psk && choice->new_pool)
+        result = replace_pool(choice->psk, path);
     if (result)
         return result;
     ks_status status = ks_pool_file_open(&keys->pool, path, PADS_A_WRITE);
+    if (status != KS_OK || !choice->psk)
+        return status == KS_OK ? 0 : ks_cli_fail_status(status, "authentication pool");
+    status = ks_psk_settle(choice->psk, keys->pool);
+    if (status == KS_ERR_SECURITY)
+        return ks_cli_fail(KS_EXIT_SECURITY, "authentication pool %s: %s (--new-pool replaces the pool)",
+                           path, ks_error_detail());
     return status == KS_OK ? 0 : ks_cli_fail_status(status, "authentication pool");
 }
 
@@ -43,11 +78,13 @@ static int open_pool_of_choice(ks_keys *keys, const ks_keys_choice *choice, ks_r
     char *path;
     if (!choice->pool && !choice->psk)
         return ks_cli_fail(KS_EXIT_USAGE, "give --psk FILE or --pool FILE");
+    if (choice->new_pool && !choice->psk)
+        return ks_cli_fail(KS_EXIT_USAGE, "--new-pool needs --psk FILE");
     if (choice->pool)
-        return open_pool(keys, choice->pool, choice->psk);
+        return open_pool(keys, choice, choice->pool);
     if (asprintf(&path, "%s.%s.pool", choice->psk, role == KS_ALICE ? "alice" : "bob") < 0)
         return ks_cli_fail(KS_EXIT_FAILED, "out of memory");
-    int result = open_pool(keys, path, choice->psk);
+    int result = open_pool(keys, choice, path);
     free(path);
     return result;
 }
@@ -83,8 +120,8 @@ static int open_ring(ks_keys *keys, const ks_keys_choice *choice, const ks_sessi
 int ks_keys_open(ks_keys *keys, const ks_keys_choice *choice, const ks_session_config *session,
                  uint32_t notes) {
     *keys = (ks_keys){.pool = NULL};
-    int result = open_pool_of_choice(keys, choice, session->role);
-    return result ? result : open_ring(keys, choice, session, notes);
+    int result = open_ring(keys, choice, session, notes); /* before a key is spent on a pool */
+    return result ? result : open_pool_of_choice(keys, choice, session->role);
 }
 
 uint64_t ks_keys_placed(const ks_keys *keys) {

@@ -12,17 +12,20 @@
 
 typedef struct ks_keys_choice {
     const char *psk, *pool, *ring;
+    int new_pool;
     uint64_t ring_slots;
 } ks_keys_choice;
 
-#define KS_KEYS_CHOICE_OPTIONS(c)                                                                            \
-    {"psk", 0, KS_OPTION_TEXT, &(c).psk, "FILE", "pre-shared key, 4096 bytes: makes the pool on first use",  \
-     NULL},                                                                                                  \
-        {"pool",    0,      KS_OPTION_TEXT,                                                                  \
-         &(c).pool, "FILE", "authentication pool (default: PSK.alice.pool or PSK.bob.pool)",                 \
-         NULL},                                                                                              \
-        {"ring", 0, KS_OPTION_TEXT, &(c).ring, "NAME", "key ring that takes the keys (mandatory)", NULL}, {  \
-        "ring-slots", 0, KS_OPTION_U64, &(c).ring_slots, "N", "keys the ring holds (16384)", NULL            \
+#define KS_KEYS_CHOICE_OPTIONS(c)                                                                             \
+    {"psk", 0, KS_OPTION_TEXT, &(c).psk, "FILE", "pre-shared key, 4096 bytes: makes the pool and is erased",  \
+     NULL},                                                                                                   \
+        {"pool",    0,      KS_OPTION_TEXT,                                                                   \
+         &(c).pool, "FILE", "authentication pool (default: PSK.alice.pool or PSK.bob.pool)",                  \
+         NULL},                                                                                               \
+        {"new-pool", 0, KS_OPTION_FLAG, &(c).new_pool, NULL, "make a pool in place of the one that is there", \
+         NULL},                                                                                               \
+        {"ring", 0, KS_OPTION_TEXT, &(c).ring, "NAME", "key ring that takes the keys (mandatory)", NULL}, {   \
+        "ring-slots", 0, KS_OPTION_U64, &(c).ring_slots, "N", "keys the ring holds (16384)", NULL             \
     }
 
 void ks_keys_choice_init(ks_keys_choice *choice);

@@ -19,15 +19,25 @@ extern "C" {
 /* Writes KS_PSK_BYTES random bytes to a new file of mode 0600 and makes it durable. An existing file stays as
  * it is: KS_ERR_STATE. */
 KS_API KS_MUST_CHECK ks_status ks_psk_create(const char *path, const ks_random *random);
-/* Reads a pre-shared key. `psk` should be secret memory; the caller wipes it. */
+/* Reads a pre-shared key. `psk` should be secret memory; the caller wipes it. KS_ERR_SECURITY: it has served. */
 KS_API KS_MUST_CHECK ks_status ks_psk_read(uint8_t psk[KS_PSK_BYTES], const char *path);
+
+/* Makes the pool of a pre-shared key and erases the key in its file, because a second pool from it would hand out the same
+ * pads: whoever tries is refused (KS_ERR_SECURITY). No pool is made when the key cannot be erased, or when the pool's file
+ * exists (KS_ERR_STATE). */
+KS_API KS_MUST_CHECK ks_status ks_psk_spend(const char *psk_path, const char *pool_path);
+typedef struct ks_pool_file ks_pool_file;
+/* Erases what a crash inside ks_psk_spend left of the pool's own key. KS_OK also when the key has been erased or its file is
+ * gone; KS_ERR_SECURITY when the file holds another key than the pool was made from. */
+KS_API KS_MUST_CHECK ks_status ks_psk_settle(const char *psk_path, ks_pool_file *pool);
 
 /* Makes a pool file of mode 0600 from a pre-shared key, durable, whole or not at all. An existing file stays
  * as it is: KS_ERR_STATE. A second pool from the same key would hand out the same pads: keep none of the
  * copies of the key. */
 KS_API KS_MUST_CHECK ks_status ks_pool_file_create(const char *path, const uint8_t psk[KS_PSK_BYTES]);
 
-typedef struct ks_pool_file ks_pool_file;
+/* Overwrites a pool file that nobody has open with zeros and removes it. */
+KS_API KS_MUST_CHECK ks_status ks_pool_file_erase(const char *path);
 
 /* Opens a pool file for this process alone: KS_ERR_STATE while another one has it. `batch` as for
  * ks_pool_open. */

@@ -15,9 +15,13 @@ simulate() {
 common="--intensities single --basis-choice active --efficiency-mismatch 0 --dark-mismatch 0 --dark-probability 1e-6 --block 900k"
 tags="--clock 100M --markers 4000 --gate 1000 --dead-time 9000 --delays V=310,A=310"
 
+# A pre-shared key of which each end has had a copy: the pools psk.alice.pool and psk.bob.pool, and psk, which is erased.
 new_psk() {
     rm -f psk psk.*.pool
-    (umask 077 && head -c 4096 /dev/urandom >psk)
+    (umask 077 && head -c 4096 /dev/urandom >psk && cp psk psk.copy)
+    "$program" psk pool -q psk psk.alice.pool >/dev/null
+    "$program" psk pool -q psk.copy psk.bob.pool >/dev/null
+    rm -f psk.copy
 }
 
 # pair ALICE_OPTIONS BOB_OPTIONS: both ends over a Unix socket; leaves $alice_code, $bob_code and {alice,bob}.{out,err}.

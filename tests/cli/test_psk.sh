@@ -22,7 +22,21 @@ says "$out" '^{"fingerprint":"[0-9a-f]\{32\}"}$'
 expect 0 "$program" psk pool "$psk" "$pool"
 cmp -s "$out" "$directory/fingerprint" || complain "the pool's fingerprint is another"
 [ "$(stat -c %a "$pool")" = 600 ] || complain "mode of the pool: $(stat -c %a "$pool")"
+
+# The key has served: nothing of it is left, and no second pool comes of what is.
+says "$psk" '^Keystill: this pre-shared key has made its pool and is erased'
+[ "$(tr -d '\000' <"$psk" | wc -c)" -lt 100 ] || complain "the key is still there"
+[ "$(stat -c '%a %s' "$psk")" = "600 4096" ] || complain "mode or size of the erased key: $(stat -c '%a %s' "$psk")"
+expect 4 "$program" psk pool "$psk" "$directory/second"
+says "$err" 'has made its pool and is erased'
+[ ! -e "$directory/second" ] || complain "a second pool"
+expect 4 "$program" psk show "$psk"
+cp "$directory/copy" "$psk"
 expect 1 "$program" psk pool "$psk" "$pool"
+cmp -s "$psk" "$directory/copy" || complain "the key is erased although its pool was not made"
+chmod 400 "$psk"
+expect 0 "$program" psk show "$psk"
+chmod 600 "$psk"
 
 chmod 644 "$psk"
 expect 4 "$program" psk show "$psk"

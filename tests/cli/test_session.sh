@@ -45,7 +45,7 @@ pair "" "--link elsewhere"
 codes 3 3
 says bob.out 'another link'
 new_psk
-pair "--pool mine.pool" ""
+mv psk.alice.pool mine.pool
 new_psk
 pair "--pool mine.pool" ""
 [ "$alice_code" -ne 0 ] && [ "$bob_code" -ne 0 ] || complain "pools of different secrets go together"
