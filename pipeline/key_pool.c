@@ -120,6 +120,18 @@ uint64_t ks_pool_level(const ks_pool *pool, ks_direction direction) {
     return end > position ? end - position : 0;
 }
 
+void ks_pool_prove(ks_pool *pool, ks_direction direction, uint64_t index) {
+    pool->next.proven[direction] = higher(pool->next.proven[direction], index + 1);
+}
+
+uint64_t ks_pool_proven(const ks_pool *pool, ks_direction direction) {
+    return pool->next.proven[direction];
+}
+
+int ks_pool_durable(const ks_pool *pool) {
+    return pool->changes == pool->durable_changes;
+}
+
 /* ---- durable writes */
 
 /* Piece 0 or 1 of the ring range [from, to) as a write from memory; 0 when there is none. */

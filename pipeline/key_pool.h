@@ -43,6 +43,7 @@ typedef struct ks_pool_state {
     uint32_t refills;
     uint64_t forgotten; /* above the epoch * 2^32 + block of every refill that history no longer holds */
     ks_pool_refill_note history[KS_POOL_HISTORY]; /* oldest first */
+    uint64_t proven[2]; /* pads below were used by the peer: tags of his have shown it */
 } ks_pool_state;
 
 void ks_pool_encode_header(uint8_t page[KS_POOL_PAGE], const ks_pool_header *header);
@@ -50,6 +51,13 @@ void ks_pool_encode_record(uint8_t record[KS_POOL_RECORD_BYTES], const ks_pool_s
 /* KS_ERR_FORMAT with the reason. Records: the newest whole one; *copy tells which. */
 KS_MUST_CHECK ks_status ks_pool_decode_header(ks_pool_header *header, const uint8_t *image, size_t bytes);
 KS_MUST_CHECK ks_status ks_pool_decode_records(ks_pool_state *state, int *copy, const uint8_t *image);
+
+/* The peer has shown by a tag that verified that he used pad `index`: a pool of his that stands below was
+ * restored from a copy. Goes to storage with the next record; by itself it makes no write due. */
+void ks_pool_prove(ks_pool *pool, ks_direction direction, uint64_t index);
+uint64_t ks_pool_proven(const ks_pool *pool, ks_direction direction);
+/* 1 when everything asked for is on storage. */
+int ks_pool_durable(const ks_pool *pool);
 
 /* Offset in the image of the slot that holds pad `index`. */
 uint64_t ks_pool_slot_offset(int direction, uint64_t index);

@@ -8,9 +8,14 @@
 #include "pipeline/key_pool.h"
 #include "pipeline/status.h"
 
-enum { VERSION = 1, CHECKSUM = 16, HISTORY_OFFSET = 64, NOTE_BYTES = 40 };
-_Static_assert(HISTORY_OFFSET + NOTE_BYTES * KS_POOL_HISTORY + CHECKSUM <= KS_POOL_RECORD_BYTES,
-               "a record is full");
+enum {
+    VERSION = 1,
+    CHECKSUM = 16,
+    HISTORY_OFFSET = 64,
+    NOTE_BYTES = 40,
+    PROVEN_OFFSET = HISTORY_OFFSET + NOTE_BYTES * KS_POOL_HISTORY
+};
+_Static_assert(PROVEN_OFFSET + 16 + CHECKSUM <= KS_POOL_RECORD_BYTES, "a record is full");
 
 static const uint8_t header_magic[8] = "KSPOOL\r\n", record_magic[8] = "KSRECORD";
 
@@ -106,6 +111,7 @@ void ks_pool_encode_record(uint8_t record[KS_POOL_RECORD_BYTES], const ks_pool_s
     for (int d = 0; d < 2; d++) {
         put(record + 16 + 8 * d, state->reserved[d], 8);
         put(record + 32 + 8 * d, state->end[d], 8);
+        put(record + PROVEN_OFFSET + 8 * d, state->proven[d], 8);
     }
     put(record + 48, state->epoch, 4);
     put(record + 52, state->refills, 4);
@@ -124,7 +130,9 @@ static int decode_record(ks_pool_state *state, const uint8_t *record) {
     for (int d = 0; d < 2; d++) {
         state->reserved[d] = get(record + 16 + 8 * d, 8);
         state->end[d] = get(record + 32 + 8 * d, 8);
+        state->proven[d] = get(record + PROVEN_OFFSET + 8 * d, 8);
         if (state->reserved[d] > largest_index || state->end[d] > largest_index ||
+            state->proven[d] > state->reserved[d] ||
             (state->end[d] > state->reserved[d] && state->end[d] - state->reserved[d] > KS_POOL_CAPACITY))
             return 0;
     }

@@ -9,10 +9,10 @@
 #include "pipeline/status.h"
 
 const char *ks_message_type_name(unsigned type) {
-    static const char *const names[] = {"nothing", "HELLO",   "READY",    "DETECTIONS", "BASES",  "PREPARED",
-                                        "COUNTS",  "PLAN",    "SYNDROME", "FLAGS",      "EXTRA",  "DECODED",
-                                        "VERIFY",  "VERDICT", "AMPLIFY",  "SEED",       "TAG_B",  "TAG_A",
-                                        "CONFIRM", "ABORT",   "SKIP",     "HOLD",       "FINISH", "CLOSE"};
+    static const char *const names[] = {
+        "nothing", "HELLO", "READY",   "DETECTIONS", "BASES",   "PREPARED", "COUNTS", "PLAN",  "SYNDROME",
+        "FLAGS",   "EXTRA", "DECODED", "VERIFY",     "VERDICT", "AMPLIFY",  "SEED",   "TAG_B", "TAG_A",
+        "CONFIRM", "ABORT", "SKIP",    "HOLD",       "FINISH",  "CLOSE",    "START"};
     return type < sizeof names / sizeof *names ? names[type] : "unknown";
 }
 

@@ -41,7 +41,8 @@ typedef enum ks_message_type {
     KS_MSG_SKIP = 20,      /* session, B->A */
     KS_MSG_HOLD = 21,      /* session, A->B */
     KS_MSG_FINISH = 22,    /* session, either way: no further block will begin */
-    KS_MSG_CLOSE = 23      /* session, either way */
+    KS_MSG_CLOSE = 23,     /* session, either way */
+    KS_MSG_START = 24      /* session: the tag of the greetings */
 } ks_message_type;
 
 const char *ks_message_type_name(unsigned type);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The session: life, connections, dispatch of messages, the queue of actions. */
+#include "pipeline/key_pool.h"
 #include "pipeline/session_internal.h"
 
 #include <math.h>
@@ -98,7 +99,7 @@ void ks_session_destroy(ks_session *s) {
     }
     ks_writer_release(&s->hello[0]);
     ks_writer_release(&s->hello[1]);
-    ks_writer_release(&s->waiting_confirm);
+    ks_writer_release(&s->waiting_message);
     free(s->chunk);
     ks_secret_free(s);
 }
@@ -193,8 +194,10 @@ void ks_session_disconnected(ks_session *s) {
     s->announcements = 0;
     ks_writer_release(&s->hello[0]);
     ks_writer_release(&s->hello[1]);
-    ks_writer_release(&s->waiting_confirm);
-    s->hello_received = s->ready_sent = s->ready_received = s->epoch_stored = 0;
+    ks_writer_release(&s->waiting_message);
+    s->hello_received = s->start_sent = s->start_verified = s->ready_received = 0;
+    s->pad_ready = 0; /* burnt for a tag that did not go out */
+    ks_wipe(s->pad, sizeof s->pad);
     s->sent = s->received = 0;
     s->peer_hold = 0;
     s->peer_finishing = s->finish_sent = s->close_received = 0;
@@ -224,15 +227,13 @@ static void resume(ks_session *s) {
 
 void ks_session_stored(ks_session *s) {
     s->store_due = 0;
-    if (s->state == KS_SESSION_STORING) {
-        s->epoch_stored = 1;
-        ks_status status = ks_greeting_finish(s);
-        if (status != KS_OK)
-            (void)ks_session_end(s, status);
+    if (s->state == KS_SESSION_OPEN) {
+        resume(s);
         return;
     }
-    if (s->state == KS_SESSION_OPEN)
-        resume(s);
+    ks_status status = s->state == KS_SESSION_CLOSED ? KS_OK : ks_start_go_on(s);
+    if (status != KS_OK)
+        (void)ks_session_end(s, status);
 }
 
 /* ---- messages in */
@@ -240,12 +241,16 @@ void ks_session_stored(ks_session *s) {
 static ks_status receive_session_level(ks_session *s, const ks_header *h, ks_cursor *c) {
     const int from_bob = h->direction == KS_BOB_TO_ALICE;
     switch (h->type) {
+    case KS_MSG_START:
+        if (s->state != KS_SESSION_STARTING || s->start_verified)
+            break;
+        return ks_start_receive(s, c->data - KS_MESSAGE_HEADER, c->bytes + KS_MESSAGE_HEADER);
     case KS_MSG_READY:
-        if (s->ready_received || (s->state != KS_SESSION_STORING && s->state != KS_SESSION_READYING))
+        if (s->ready_received || s->state == KS_SESSION_OPEN)
             break;
         s->ready_received = 1;
         KS_TRY(ks_cursor_end(c, "READY"));
-        return ks_greeting_finish(s);
+        return ks_start_go_on(s);
     case KS_MSG_CONFIRM:
         if (!from_bob || s->state != KS_SESSION_OPEN)
             break;
@@ -278,7 +283,7 @@ static ks_status receive_session_level(ks_session *s, const ks_header *h, ks_cur
         if (s->open_blocks)
             return ks_fail(KS_ERR_PROTOCOL, "CLOSE while %u blocks are open", s->open_blocks);
         s->close_received = 1;
-        if (!s->waiting_confirm.bytes)
+        if (!s->waiting_message.bytes)
             (void)ks_session_end(s, KS_OK);
         return KS_OK;
     default:

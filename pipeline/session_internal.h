@@ -137,12 +137,18 @@ typedef struct ks_request {
 
 typedef enum ks_state_of_session {
     KS_SESSION_IDLE,
-    KS_SESSION_GREETING,
-    KS_SESSION_STORING,
+    KS_SESSION_GREETING, /* HELLO is out */
+    KS_SESSION_STARTING, /* the peer's HELLO is in: START goes out and is waited for */
+    KS_SESSION_STORING,  /* both STARTs done: what was agreed becomes durable */
     KS_SESSION_READYING,
     KS_SESSION_OPEN,
     KS_SESSION_CLOSED
 } ks_state_of_session;
+
+/* Where a pool stands, as HELLO says: next pad and end of each direction. */
+typedef struct ks_pool_claim {
+    uint64_t position[2], end[2];
+} ks_pool_claim;
 
 struct ks_session {
     ks_session_config config;
@@ -152,7 +158,11 @@ struct ks_session {
 
     uint8_t nonce[16];
     ks_writer hello[2]; /* of Alice, of Bob: whole messages, part of every tag */
-    int hello_received, ready_sent, ready_received, epoch_stored;
+    int hello_received, start_sent, start_verified, ready_received;
+    uint32_t peer_next_block; /* Alice: her blocks below are over, be it in an epoch that Bob has forgotten */
+    ks_pool_claim claim;      /* of the peer */
+    uint64_t start_pad[2];    /* the pads of both STARTs */
+    size_t peer_waits_at;     /* where in the peer's HELLO the blocks stand that he waits to hear of */
     uint64_t id;
     uint32_t epoch;
     uint32_t in_flight;
@@ -173,7 +183,7 @@ struct ks_session {
     int64_t skip_below; /* blocks below are not begun */
 
     int hold, peer_hold, finishing, peer_finishing, finish_sent, close_received;
-    ks_writer waiting_confirm; /* Alice: a CONFIRM whose pad is not durable yet */
+    ks_writer waiting_message; /* a CONFIRM (at Alice) or START whose pad is not durable yet */
     uint64_t waiting_index;
     int store_due; /* an action STORE is out */
     ks_pending *pending, **pending_tail;
@@ -213,6 +223,11 @@ ks_status ks_message_end_tagged(ks_session *s, ks_block *block, ks_message_type 
  * durably burnt. Tags are checked in the order of their pads. */
 ks_status ks_tag_arrived(ks_session *s, ks_block *b, const uint8_t *message, size_t bytes);
 ks_status ks_tags_check(ks_session *s);
+/* Keeps a tag message until its pad is burnt; *index of the pad it names. */
+ks_status ks_tag_keep(ks_writer *waiting, uint64_t *index, const uint8_t *message, size_t bytes);
+/* Burns the pad and compares; block NULL: a message of the session. KS_ERR_EMPTY: the pad is not durably
+ * burnt yet, nothing has changed. */
+ks_status ks_tag_check(ks_session *s, ks_block *b, const uint8_t *message, size_t bytes, uint64_t index);
 /* Bob: names the confirmed blocks that Alice has not heard of. Both: their part for the pool goes in. */
 ks_status ks_put_confirmations(ks_session *s, ks_writer *w);
 ks_status ks_get_confirmations(ks_session *s, ks_cursor *c);
@@ -230,8 +245,15 @@ enum { KS_REFILL_MAX = 65536 };
 /* ---- session_greet.c */
 ks_status ks_greeting_send(ks_session *s);
 ks_status ks_greeting_receive(ks_session *s, const ks_header *h, ks_cursor *c);
-/* READY goes out when the epoch is durable; the session is open when the peer's has come too. */
-ks_status ks_greeting_finish(ks_session *s);
+/* ---- session_start.c */
+/* Does what can be done now: START goes out when its pad is burnt, the peer's is checked when its pad is;
+ * what was agreed is stored; READY goes out when that is durable; the session opens when the peer's has come
+ * too.
+ */
+ks_status ks_start_go_on(ks_session *s);
+ks_status ks_start_receive(ks_session *s, const uint8_t *message, size_t bytes);
+/* Bob: forgets confirmations that Alice does not wait for, by her HELLO. */
+void ks_confirmations_restrict(ks_session *s, const ks_cursor *waits);
 
 /* ---- block.c */
 ks_block *ks_block_open(ks_session *s, uint32_t number);

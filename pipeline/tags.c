@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pipeline/key_pool.h"
 #include "pipeline/session_internal.h"
 
 enum { TAG = 16, TAIL = 8 + TAG }; /* a tag message ends with pad index and tag */
@@ -29,6 +30,10 @@ ks_status ks_start_transcript(ks_session *s, ks_transcript *t, const char *purpo
     return KS_OK;
 }
 
+static const char *purpose_of(unsigned type) {
+    return type == KS_MSG_START ? "KSTS" : "KSTC";
+}
+
 static ks_status pool_status(ks_session *s, ks_status status) {
     if (status == KS_ERR_EMPTY)
         ks_request_store(s);
@@ -49,7 +54,7 @@ ks_status ks_message_end_tagged(ks_session *s, ks_block *b, ks_message_type type
     ks_transcript own, *t = b ? &b->transcript : &own;
     ks_status status = s->pad_ready ? KS_OK : ks_fail(KS_ERR_INTERNAL, "a tag without a pad");
     if (status == KS_OK && !b)
-        status = ks_start_transcript(s, &own, "KSTC", 0);
+        status = ks_start_transcript(s, &own, purpose_of(type), 0);
     if (status == KS_OK)
         status = ks_message_seal(s, b, type, w, sizeof tag);
     if (status == KS_OK) {
@@ -69,14 +74,13 @@ ks_status ks_message_end_tagged(ks_session *s, ks_block *b, ks_message_type type
     return status;
 }
 
-/* KS_ERR_EMPTY: the pad is not durably burnt yet; nothing has changed. */
-static ks_status check_tag(ks_session *s, ks_block *b, const uint8_t *message, size_t bytes, uint64_t index) {
+ks_status ks_tag_check(ks_session *s, ks_block *b, const uint8_t *message, size_t bytes, uint64_t index) {
     uint8_t pad[KS_PAD_BYTES], tag[TAG];
     const size_t covered = bytes - TAG;
     KS_TRY(pool_status(s, ks_pool_take_at(s->config.pool, s->in, index, pad)));
     s->totals.pads_used++;
     ks_transcript own, *t = b ? &b->transcript : &own;
-    ks_status status = b ? KS_OK : ks_start_transcript(s, &own, "KSTC", 0);
+    ks_status status = b ? KS_OK : ks_start_transcript(s, &own, purpose_of(message[5]), 0);
     if (status == KS_OK) {
         ks_transcript_add(t, s->in, message, covered);
         ks_transcript_tag(t, s->in, pad, tag);
@@ -84,6 +88,8 @@ static ks_status check_tag(ks_session *s, ks_block *b, const uint8_t *message, s
             status =
                 ks_fail(KS_ERR_AUTH,
                         "the peer's tag does not verify: another pre-shared key, or somebody in the middle");
+        else
+            ks_pool_prove(s->config.pool, s->in, index);
         ks_transcript_add(t, s->in, message + covered, TAG);
         if (!b)
             ks_transcript_wipe(&own);
@@ -93,15 +99,21 @@ static ks_status check_tag(ks_session *s, ks_block *b, const uint8_t *message, s
     return status;
 }
 
-ks_status ks_tag_arrived(ks_session *s, ks_block *b, const uint8_t *message, size_t bytes) {
-    ks_writer *waiting = b ? &b->waiting_tag : &s->waiting_confirm;
+ks_status ks_tag_keep(ks_writer *waiting, uint64_t *index, const uint8_t *message, size_t bytes) {
     if (bytes < KS_MESSAGE_HEADER + TAIL || waiting->bytes)
         return ks_fail(KS_ERR_PROTOCOL, "a tag message of %zu bytes, or a second one", bytes);
     ks_put(waiting, message, bytes);
     if (waiting->failed)
         return ks_fail(KS_ERR_MEMORY, "no memory for a tag message");
     ks_cursor c = {.data = message + bytes - TAIL, .bytes = 8};
-    const uint64_t index = ks_get_u64(&c), next = ks_pool_position(s->config.pool, s->in);
+    *index = ks_get_u64(&c);
+    return KS_OK;
+}
+
+ks_status ks_tag_arrived(ks_session *s, ks_block *b, const uint8_t *message, size_t bytes) {
+    const uint64_t next = ks_pool_position(s->config.pool, s->in);
+    uint64_t index = 0;
+    KS_TRY(ks_tag_keep(b ? &b->waiting_tag : &s->waiting_message, &index, message, bytes));
     /* Blocks in flight bound the gap; a forged index must not spend the pool. */
     if (index > next && index - next > 2 * (uint64_t)s->in_flight + 1)
         return ks_fail(KS_ERR_AUTH, "a tag names pad %llu, the next is %llu", (unsigned long long)index,
@@ -124,7 +136,7 @@ static ks_status use_verified(ks_session *s, ks_block *b, const ks_writer *messa
 
 /* The waiting tag message with the lowest pad index: of a block, or of the session (*block NULL). */
 static ks_writer *first_waiting(ks_session *s, ks_block **block, uint64_t *index) {
-    ks_writer *found = s->waiting_confirm.bytes ? &s->waiting_confirm : NULL;
+    ks_writer *found = s->waiting_message.bytes ? &s->waiting_message : NULL;
     *index = s->waiting_index;
     *block = NULL;
     for (ks_block *b = s->blocks; b; b = b->next)
@@ -140,7 +152,7 @@ ks_status ks_tags_check(ks_session *s) {
     ks_block *b;
     uint64_t index;
     for (ks_writer *waiting; s->state == KS_SESSION_OPEN && (waiting = first_waiting(s, &b, &index));) {
-        const ks_status checked = check_tag(s, b, waiting->data, waiting->bytes, index);
+        const ks_status checked = ks_tag_check(s, b, waiting->data, waiting->bytes, index);
         if (checked == KS_ERR_EMPTY)
             return KS_OK;
         ks_writer message = *waiting;
@@ -228,6 +240,25 @@ ks_status ks_put_confirmations(ks_session *s, ks_writer *w) {
         }
     }
     return KS_OK;
+}
+
+static int waits_for(ks_cursor waits, const ks_pending *p) {
+    for (uint32_t count = ks_get_u32(&waits); count && !waits.failed; count--) {
+        const uint32_t epoch = ks_get_u32(&waits), block = ks_get_u32(&waits);
+        if (!waits.failed && epoch == p->epoch && block == p->block)
+            return 1;
+    }
+    return 0;
+}
+
+/* What Alice does not wait for she has heard of already, or lost with her memory: naming it again would put
+ * its part into one pool alone. */
+void ks_confirmations_restrict(ks_session *s, const ks_cursor *waits) {
+    for (ks_pending **at = &s->pending; *at;)
+        if (waits_for(*waits, *at))
+            at = &(*at)->next;
+        else
+            remove_pending(s, at);
 }
 
 void ks_confirmations_heard(ks_session *s, uint32_t announcements) {

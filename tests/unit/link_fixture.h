@@ -49,7 +49,8 @@ struct fixture {
     unsigned gap;      /* mean slots between candidates */
     uint64_t now;
     int live, survive_strangers;
-    uint64_t pool_target; /* 0: the default */
+    uint64_t pool_target;                                                              /* 0: the default */
+    ks_status (*store)(void *end, uint64_t offset, const uint8_t *data, size_t bytes); /* may be NULL */
 };
 
 static inline uint64_t fixture_hash(uint64_t x) {
@@ -110,19 +111,24 @@ static inline uint64_t fixture_now(void *context) {
     return e->link->now;
 }
 
-/* A pool from a pre-shared key made of one byte. */
-static inline ks_status fixture_pool(ks_pool **out, uint8_t secret) {
+/* The image of a pool from a pre-shared key made of one byte; to be freed. NULL: no memory. */
+static inline uint8_t *fixture_image(size_t *bytes, uint8_t secret) {
     uint8_t psk[KS_PSK_BYTES];
     for (size_t i = 0; i < sizeof psk; i++)
         psk[i] = (uint8_t)fixture_hash(secret * 10007 + i);
-    size_t bytes = 0;
-    ks_status status = ks_pool_image_from_psk(NULL, &bytes, psk, sizeof psk);
-    uint8_t *image = status == KS_OK ? malloc(bytes) : NULL;
-    if (!image)
-        return KS_ERR_MEMORY;
-    status = ks_pool_image_from_psk(image, &bytes, psk, sizeof psk);
-    if (status == KS_OK)
-        status = ks_pool_open(out, image, bytes, 16);
+    *bytes = 0;
+    ks_status status = ks_pool_image_from_psk(NULL, bytes, psk, sizeof psk);
+    uint8_t *image = status == KS_OK ? malloc(*bytes) : NULL;
+    if (image && ks_pool_image_from_psk(image, bytes, psk, sizeof psk) == KS_OK)
+        return image;
+    free(image);
+    return NULL;
+}
+
+static inline ks_status fixture_pool(ks_pool **out, uint8_t secret) {
+    size_t bytes;
+    uint8_t *image = fixture_image(&bytes, secret);
+    ks_status status = image ? ks_pool_open(out, image, bytes, 16) : KS_ERR_MEMORY;
     free(image);
     return status;
 }
@@ -153,6 +159,7 @@ static inline ks_status fixture_start_end(fixture *f, int role, uint8_t secret) 
     e->seed = 100 + (uint64_t)role;
     ks_engine_config c = {.context = e,
                           .states = fixture_states,
+                          .store = f->store,
                           .on_key = fixture_on_key,
                           .on_report = fixture_on_report,
                           .now = fixture_now};
@@ -164,7 +171,7 @@ static inline ks_status fixture_start_end(fixture *f, int role, uint8_t secret) 
         c.session.pool_target = f->pool_target;
     c.session.random = ks_random_seeded(&e->seed);
     ks_status status = ks_device_open_cpu(&e->device, 0);
-    if (status == KS_OK)
+    if (status == KS_OK && !e->pool)
         status = fixture_pool(&e->pool, secret);
     c.session.pool = e->pool;
     c.device = e->device;
