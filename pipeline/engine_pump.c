@@ -89,7 +89,6 @@ static ks_status store(ks_engine *e) {
             KS_TRY(e->config.store(e->config.context, w.offset, w.data, w.bytes));
         ks_pool_write_done(e->config.session.pool);
     }
-    ks_session_stored(e->session);
     return KS_OK;
 }
 
@@ -150,22 +149,55 @@ static ks_status act(ks_engine *e, const ks_action *a) {
 
 /* ---- the pump: each function returns 1 when it moved something */
 
-static int pump_actions(ks_engine *e, ks_status *status) {
-    int moved = 0;
-    while (*status == KS_OK) {
-        ks_action a;
-        *status = ks_session_next(e->session, &a);
-        if (*status != KS_OK || a.kind == KS_ACTION_NONE)
-            break;
-        *status = act(e, &a);
-        moved = 1;
+/* The session goes on, but not with this peer. The first reason counts, and none of a connection that is
+ * gone.
+ */
+static void note_refusal(ks_engine *e, ks_status status, const char reason[256]) {
+    ks_engine_lock(e);
+    if (e->refusal == KS_OK && e->link_wanted == LINK_SAME) {
+        e->refusal = status;
+        memcpy(e->refusal_reason, reason, sizeof e->refusal_reason);
     }
-    if (*status == KS_OK && e->store_wanted) {
+    ks_engine_unlock_changed(e);
+}
+
+/* What the session said to a call: an error that did not end it concerns the peer alone. */
+typedef struct answer {
+    ks_status status;
+    char reason[256];
+} answer;
+
+static answer answer_of(ks_status status) {
+    answer a = {.status = status};
+    if (status != KS_OK)
+        (void)strncpy(a.reason, ks_error_detail(), sizeof a.reason - 1);
+    return a;
+}
+
+static void heed(ks_engine *e, const answer *a) {
+    if (a->status != KS_OK && !e->over) /* else the action CLOSED says why */
+        note_refusal(e, a->status, a->reason);
+}
+
+static int pump_actions(ks_engine *e, ks_status *status) {
+    answer stored = {.status = KS_OK};
+    for (int moved = 0;;) {
+        while (*status == KS_OK) {
+            ks_action a;
+            *status = ks_session_next(e->session, &a);
+            if (*status != KS_OK || a.kind == KS_ACTION_NONE)
+                break;
+            *status = act(e, &a);
+            moved = 1;
+        }
+        heed(e, &stored);
+        if (*status != KS_OK || !e->store_wanted)
+            return moved;
         e->store_wanted = 0;
         *status = store(e);
+        stored = answer_of(*status == KS_OK ? ks_session_stored(e->session) : KS_OK);
         moved = 1;
     }
-    return moved;
 }
 
 static int pump_jobs(ks_engine *e) {
@@ -205,18 +237,6 @@ static int outbox_has_room(ks_engine *e) {
     return room;
 }
 
-/* The session goes on, but not with this peer. The first reason counts, and none of a connection that is
- * gone.
- */
-static void note_refusal(ks_engine *e, ks_status status, const char reason[256]) {
-    ks_engine_lock(e);
-    if (e->refusal == KS_OK && e->link_wanted == LINK_SAME) {
-        e->refusal = status;
-        memcpy(e->refusal_reason, reason, sizeof e->refusal_reason);
-    }
-    ks_engine_unlock_changed(e);
-}
-
 /* What a message sets in motion is done before the next one is taken, while it is still in the cache. */
 static int pump_inbox(ks_engine *e, ks_status *status) {
     int moved = 0;
@@ -227,18 +247,14 @@ static int pump_inbox(ks_engine *e, ks_status *status) {
         ks_engine_unlock(e);
         if (!p)
             break;
-        const ks_status received = ks_session_receive(e->session, p->data, p->bytes);
-        char reason[256] = "";
-        if (received != KS_OK)
-            (void)strncpy(reason, ks_error_detail(), sizeof reason - 1);
+        const answer received = answer_of(ks_session_receive(e->session, p->data, p->bytes));
         ks_wipe(p->data, p->bytes);
         free(p->data);
         free(p);
         moved = 1;
         (void)pump_actions(e, status);
-        if (received != KS_OK && !e->over) /* else the action CLOSED says why */
-            note_refusal(e, received, reason);
-        if (received != KS_OK)
+        heed(e, &received);
+        if (received.status != KS_OK)
             break;
     }
     return moved;

@@ -213,27 +213,34 @@ void ks_session_disconnected(ks_session *s) {
 
 /* ---- pads have become durable: everything that waited for one goes on */
 
-static void resume(ks_session *s) {
+static ks_status resume(ks_session *s) {
     ks_status status = ks_tags_check(s);
     for (ks_block *b = s->blocks; b && status == KS_OK; b = b->next)
         if (!b->ended && (b->phase == KS_PHASE_TAG_A || b->phase == KS_PHASE_TAG_B))
             status = s->config.role == KS_ALICE ? ks_alice_tag(s, b) : ks_bob_tag(s, b);
     if (status == KS_OK && s->config.role == KS_BOB)
         status = ks_bob_confirm(s);
-    if (status != KS_OK && status != KS_ERR_EMPTY)
-        (void)ks_session_end(s, status);
     ks_block_reap(s);
+    return status == KS_ERR_EMPTY ? KS_OK : status;
 }
 
-void ks_session_stored(ks_session *s) {
+/* An error that a message of the peer has caused. */
+static ks_status fault_of_peer(ks_session *s, ks_status status) {
+    if (status == KS_OK)
+        return KS_OK;
+    if (!s->config.survive_strangers || s->state == KS_SESSION_OPEN)
+        return ks_session_end(s, status);
+    ks_session_disconnected(s);
+    return status;
+}
+
+ks_status ks_session_stored(ks_session *s) {
     s->store_due = 0;
-    if (s->state == KS_SESSION_OPEN) {
-        resume(s);
-        return;
-    }
-    ks_status status = s->state == KS_SESSION_CLOSED ? KS_OK : ks_start_go_on(s);
-    if (status != KS_OK)
-        (void)ks_session_end(s, status);
+    if (s->state == KS_SESSION_OPEN)
+        return fault_of_peer(s, resume(s));
+    if (s->state == KS_SESSION_CLOSED || s->state == KS_SESSION_IDLE)
+        return KS_OK;
+    return fault_of_peer(s, ks_start_go_on(s));
 }
 
 /* ---- messages in */
@@ -362,13 +369,8 @@ ks_status ks_session_receive(ks_session *s, const uint8_t *message, size_t bytes
         return ks_fail(KS_ERR_STATE, "there is no connection");
     s->totals.bytes_received += bytes;
     s->totals.messages_received++;
-    ks_status status = receive(s, message, bytes);
-    if (status != KS_OK && s->config.survive_strangers && s->state != KS_SESSION_OPEN) {
-        ks_session_disconnected(s);
-        return status;
-    }
-    if (status != KS_OK)
-        return ks_session_end(s, status);
+    KS_TRY(fault_of_peer(s, receive(s, message, bytes)));
+    ks_status status;
     if (s->config.role == KS_BOB && s->state == KS_SESSION_OPEN) {
         status = ks_bob_confirm(s);
         if (status != KS_OK && status != KS_ERR_EMPTY)

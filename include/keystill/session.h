@@ -162,7 +162,8 @@ KS_API KS_MUST_CHECK ks_status ks_session_detections(ks_session *session, const 
 KS_API KS_MUST_CHECK ks_status ks_session_states(ks_session *session, uint64_t request, const ks_state *states, size_t n);
 
 KS_API void ks_session_job_done(ks_session *session, ks_job *job);
-KS_API void ks_session_stored(ks_session *session);
+/* Errors as of ks_session_receive: a message of the peer may have waited for the write. */
+KS_API KS_MUST_CHECK ks_status ks_session_stored(ks_session *session);
 /* Monotonic time of the driver, for time-outs and for the times of reports. */
 KS_API void ks_session_tick(ks_session *session, uint64_t now_ns);
 /* The driver has no room for more keys (1) or has again (0): no further block is begun; Alice tells Bob. */

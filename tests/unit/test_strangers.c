@@ -125,3 +125,35 @@ Test(strangers, nothing_is_forgiven_once_the_session_is_open) {
     fixture_stop(f);
     free(f);
 }
+
+/* Spoils the tag of Bob's START. */
+static int spoil_start(fixture *f, int from, uint8_t **message, size_t *bytes) {
+    (void)f;
+    if (from == KS_BOB && (*message)[5] == KS_MSG_START)
+        (*message)[*bytes - 1] ^= 1;
+    return 1;
+}
+
+Test(strangers, who_know_the_greeting_but_not_the_secret_are_refused_too) {
+    fixture *f = start(1);
+    char reason[256] = "";
+    f->tap = spoil_start;
+    for (int role = 0; role < 2; role++)
+        cr_assert_eq(ks_engine_connected(f->end[role].engine), KS_OK);
+    fixture_settle(f);
+    cr_expect_eq(ks_engine_refusal(f->end[KS_ALICE].engine, reason, sizeof reason), KS_ERR_AUTH);
+    cr_expect(strstr(reason, "does not verify"), "%s", reason);
+    cr_assert_not(f->end[KS_ALICE].closed);
+    f->tap = NULL;
+    for (int role = 0; role < 2; role++)
+        ks_engine_disconnected(f->end[role].engine);
+    fixture_settle(f);
+    for (int role = 0; role < 2; role++)
+        cr_assert_eq(ks_engine_connected(f->end[role].engine), KS_OK);
+    fixture_run(f, 2 << 19);
+    fixture_finish(f);
+    cr_expect_eq(f->end[KS_ALICE].end, KS_OK);
+    cr_expect(fixture_keys_identical(f));
+    fixture_stop(f);
+    free(f);
+}
