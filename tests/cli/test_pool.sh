@@ -50,4 +50,18 @@ cp kept first.alice
 }
 pair_with "--psk second.alice --pool first.alice.alice.pool --new-pool" "--psk second.bob --pool first.bob.bob.pool --new-pool"
 codes 0 0
+
+# A pool from a backup is refused, by both ends; put right again it serves.
+cp first.bob.bob.pool backup
+pair_with "--psk second.alice --pool first.alice.alice.pool" "--psk second.bob --pool first.bob.bob.pool"
+codes 0 0
+cp first.bob.bob.pool good
+cp backup first.bob.bob.pool
+pair_with "--psk second.alice --pool first.alice.alice.pool" "--psk second.bob --pool first.bob.bob.pool"
+codes 4 4
+says alice.out 'restored from a copy'
+says bob.out 'restored from a copy'
+cp good first.bob.bob.pool
+pair_with "--psk second.alice --pool first.alice.alice.pool" "--psk second.bob --pool first.bob.bob.pool"
+codes 0 0
 finish
