@@ -22,7 +22,7 @@ typedef void ks_k_toeplitz_direct_fn(uint64_t *out, size_t out_words, const uint
 typedef struct ks_toeplitz_shape {
     size_t m, c;               /* rows and columns of the matrix, both >= 1 */
     unsigned log_row;          /* a row is a coset of 2^log_row points */
-    size_t rows;               /* 1 .. 16; (rows << log_row) >= ceil(c / 16) + ceil(m / 16) - 1 */
+    size_t rows;               /* 1 .. 16; (rows << log_row) >= ceil(c / 16) + ceil(m / 16) */
     size_t key_rows, out_rows; /* rows that hold the ceil(c / 16) coefficients of the key, the ceil(m / 16) of
                                   the output */
 } ks_toeplitz_shape;
@@ -34,6 +34,11 @@ unsigned ks_toeplitz_least_log_row(ks_isa isa);
 
 /* The shape with the fewest points whose rows have at least 2^least_log_row points. */
 ks_toeplitz_shape ks_toeplitz_shape_of(size_t m, size_t c, unsigned least_log_row);
+
+/* Bytes from a row of field elements to the next; long rows are kept off each other's cache sets. */
+static inline size_t ks_toeplitz_row_bytes(const ks_toeplitz_shape *shape) {
+    return (sizeof(uint32_t) << shape->log_row) + (shape->log_row >= 10 ? 256 : 0);
+}
 size_t ks_toeplitz_prepared_bytes(const ks_toeplitz_shape *shape);
 size_t ks_toeplitz_work_bytes(const ks_toeplitz_shape *shape);
 

@@ -16,7 +16,7 @@ unsigned ks_toeplitz_least_log_row(ks_isa isa) {
 }
 
 ks_toeplitz_shape ks_toeplitz_shape_of(size_t m, size_t c, unsigned least_log_row) {
-    size_t key = divide_up(c, 16), out = divide_up(m, 16), points = key + out - 1;
+    size_t key = divide_up(c, 16), out = divide_up(m, 16), points = key + out;
     ks_toeplitz_shape shape = {.m = m, .c = c, .log_row = least_log_row};
     while (points > (size_t)KS_TOEPLITZ_ROWS_MAX << shape.log_row)
         shape.log_row++;
@@ -28,10 +28,10 @@ ks_toeplitz_shape ks_toeplitz_shape_of(size_t m, size_t c, unsigned least_log_ro
 }
 
 size_t ks_toeplitz_prepared_bytes(const ks_toeplitz_shape *shape) {
-    return shape->rows * sizeof(uint32_t) << shape->log_row;
+    return shape->rows * ks_toeplitz_row_bytes(shape);
 }
 
 size_t ks_toeplitz_work_bytes(const ks_toeplitz_shape *shape) {
     size_t words = shape->key_rows > shape->out_rows ? shape->key_rows : shape->out_rows;
-    return (shape->rows * sizeof(uint32_t) + words * sizeof(uint16_t)) << shape->log_row;
+    return shape->rows * ks_toeplitz_row_bytes(shape) + (words * sizeof(uint16_t) << shape->log_row);
 }

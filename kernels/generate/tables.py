@@ -101,13 +101,6 @@ def main():
     field_exit = [apply(leave, from_bytes([1 << b if i == j else 0 for j in range(4)])) for i in range(4) for b in range(8)]
     array("uint64_t %s[2 * 4]", "output_exit", [block(field_exit, o, i) for o in range(2) for i in range(4)],
           "0x%016x", 4, "[output byte][field byte]: field into 16 output bits")
-    offsets, values = [0], []  # there is no transform without rows
-    for rows in range(1, 16):
-        offsets.append(len(values))
-        values += [apply(TO_BYTE, x) for row in tower.extension(rows, basis) for x in row]
-    array("uint16_t %s[16]", "extension_offset", offsets, "%d", 16, "where extension of `rows` rows starts")
-    array("uint8_t %s[]", "extension", values, "0x%02x", 16,
-          "[row - rows][row below rows]: rows of the seed beyond the last coset, so that no weight falls beyond it")
     if KIND == "bytes":
         steps, total = [], [0] * 128
         for j in range(19):

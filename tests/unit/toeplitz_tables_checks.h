@@ -74,37 +74,4 @@ Test(tables, borders_of_the_field) {
         }
 }
 
-/* Value of LCH polynomial t on coset p: the product of omega(p >> i) over the bits i of t, in GF(16). */
-static uint8_t top(unsigned p, unsigned t) {
-    uint8_t x = 1;
-    for (unsigned i = 0; i < 4; i++)
-        if (t >> i & 1) {
-            uint32_t omega = 0;
-            for (unsigned j = 0; j < 4; j++)
-                omega ^= (p >> i) >> j & 1 ? cantor[j] : 0;
-            x = byte_product(x, (uint8_t)omega);
-        }
-    return x;
-}
-
-/* Any weights on the first cosets alone give rows of the seed that the extension completes. */
-Test(tables, extensions) {
-    uint32_t state = 1;
-    for (unsigned rows = 1; rows < 16; rows++)
-        for (int trial = 0; trial < 20; trial++) {
-            uint8_t weight[16], seed[16] = {0};
-            for (unsigned p = 0; p < rows; p++)
-                weight[p] = (uint8_t)((state = state * 1103515245 + 12345) >> 16);
-            for (unsigned t = 0; t < 16; t++)
-                for (unsigned p = 0; p < rows; p++)
-                    seed[t] ^= byte_product(top(p, t), weight[p]);
-            for (unsigned t = rows; t < 16; t++) {
-                uint8_t sum = 0;
-                for (unsigned i = 0; i < rows; i++)
-                    sum ^= byte_product(extension[extension_offset[rows] + (t - rows) * rows + i], seed[i]);
-                cr_assert_eq(sum, seed[t], "rows %u", rows);
-            }
-        }
-}
-
 #endif
