@@ -42,11 +42,13 @@ static inline size_t ks_toeplitz_row_bytes(const ks_toeplitz_shape *shape) {
 size_t ks_toeplitz_prepared_bytes(const ks_toeplitz_shape *shape);
 size_t ks_toeplitz_work_bytes(const ks_toeplitz_shape *shape);
 
-/* Runs task(argument, i) for 0 <= i < count, in any order, on any threads, and returns when all are done. */
+/* Runs task(argument, i) for 0 <= i < count, in any order, on any of `threads` threads, and returns when all
+ * are done. count < 2^32. */
 typedef void ks_task_fn(void *argument, size_t index);
 typedef struct ks_workers {
     void (*run)(void *context, ks_task_fn *task, void *argument, size_t count);
     void *context;
+    unsigned threads;
 } ks_workers;
 
 /* Transform of a seed: s[0 .. c + m - 2] in default order, garbage beyond. prepared

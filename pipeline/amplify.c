@@ -157,14 +157,18 @@ static void multiply(ks_toeplitz_plan *plan, const uint64_t *key) {
                                    plan->prepared);
 }
 
-/* product += x[n-m .. n-1]. */
-static void add_identity(uint64_t *product, const uint64_t *key, size_t n, size_t m) {
-    const uint64_t *in = key + (n - m) / 64;
+/* out = product + x[n-m .. n-1]; out may be x. */
+static void add_identity(uint64_t *out, const uint64_t *product, const uint64_t *x, size_t n, size_t m) {
+    const uint64_t *in = x + (n - m) / 64;
     const size_t shift = (n - m) % 64, whole = m / 64;
-    for (size_t w = 0; w < whole; w++)
-        product[w] ^= shift ? in[w] >> shift | in[w + 1] << (64 - shift) : in[w];
+    if (shift)
+        for (size_t w = 0; w < whole; w++)
+            out[w] = product[w] ^ (in[w] >> shift | in[w + 1] << (64 - shift));
+    else
+        for (size_t w = 0; w < whole; w++)
+            out[w] = product[w] ^ in[w];
     if (m % 64)
-        product[whole] ^= ks_bits_fetch(key, n, n - m + 64 * whole);
+        out[whole] = product[whole] ^ ks_bits_fetch(x, n, n - m + 64 * whole);
 }
 
 ks_status ks_toeplitz_apply_prepared(ks_toeplitz_plan *plan, uint64_t *out, const uint64_t *key) {
@@ -176,8 +180,9 @@ ks_status ks_toeplitz_apply_prepared(ks_toeplitz_plan *plan, uint64_t *out, cons
     else
         memset(plan->product, 0, words * 8);
     if (plan->form == KS_TOEPLITZ_MODIFIED)
-        add_identity(plan->product, key, plan->n, plan->m);
-    memcpy(out, plan->product, words * 8);
+        add_identity(out, plan->product, key, plan->n, plan->m);
+    else
+        memcpy(out, plan->product, words * 8);
     if (plan->m % 64)
         out[words - 1] &= ((uint64_t)1 << plan->m % 64) - 1;
     return KS_OK;
