@@ -8,6 +8,7 @@
 #include "kernels/rows_sift.h"
 #include "kernels/rows_ldpc.h"
 #include "kernels/rows_hash.h"
+#include "kernels/rows_random.h"
 #include "kernels/rows_toeplitz.h"
 
 /* One function pointer a row. */

@@ -43,13 +43,17 @@ ks_status ks_secret_alloc(void **out, size_t bytes, ks_secret_kind kind) {
     if (size >= HUGE_FROM)
         (void)madvise(base, size, MADV_HUGEPAGE); /* transforms walk such blocks with large strides */
     if (mlock(base, size) != 0) {
-        if (kind == KS_SECRET_STRICT) {
+        if (kind != KS_SECRET_BLOCK) {
             (void)munmap(base, size);
             return ks_fail(
                 KS_ERR_MEMORY,
                 "cannot lock %zu bytes of key memory: raise the limit of locked memory (ulimit -l)", size);
         }
         (void)atomic_fetch_add(&unlocked, 1);
+    }
+    if (kind == KS_SECRET_PROCESS && madvise(base, size, MADV_WIPEONFORK) != 0) {
+        (void)munmap(base, size);
+        return ks_fail(KS_ERR_MEMORY, "cannot keep %zu bytes of key memory from children", size);
     }
     memcpy(base, &size, sizeof size);
     *out = base + HEADER;

@@ -11,8 +11,9 @@ extern "C" {
 #endif
 
 typedef enum ks_secret_kind {
-    KS_SECRET_STRICT, /* pool, ring and hash keys: locked in memory, or KS_ERR_MEMORY */
-    KS_SECRET_BLOCK   /* block buffers: locked where limits permit, else only kept out of dumps */
+    KS_SECRET_STRICT,  /* pool, ring and hash keys: locked in memory, or KS_ERR_MEMORY */
+    KS_SECRET_BLOCK,   /* block buffers: locked where limits permit, else only kept out of dumps */
+    KS_SECRET_PROCESS /* strict, and zeros in a child of fork: state that two processes must not share */
 } ks_secret_kind;
 
 /* Zeroed memory, 64-byte aligned, excluded from core dumps; bytes > 0. Free with ks_secret_free. */
