@@ -86,7 +86,7 @@ size_t ks_ldpc_state_bytes(uint32_t columns, uint32_t rows, uint32_t edges, uint
  * syndrome bit is odd; soft[b(e)] = clamp(v[e] + c[e], -128, 127). u = unsatisfied * 2^16 / (rows * z),
  * rounded down. When no check was unsatisfied: soft of bits from real_bits on = 127, and if the signs of soft
  * have the syndrome, decoding has converged. decoded (columns * z bits, must not overlap received) = soft <
- * 0, zeros from real_bits on. state is left dirty: it holds key material. */
+ * 0, zeros from real_bits on. state is left dirty: it holds key material, which the caller wipes. */
 typedef void ks_k_ldpc_decode_fn(ks_ldpc_outcome *outcome, uint64_t *decoded, const ks_ldpc_task *task,
                                  void *state);
 

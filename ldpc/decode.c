@@ -95,6 +95,14 @@ static size_t count_changes(const uint64_t *a, const uint64_t *b, size_t bits) {
     return count;
 }
 
+/* What the decoder left of the frame. */
+static void forget(ks_ldpc_workspace *w, uint16_t rate) {
+    const ks_base_spec *spec = &ks_family[ks_code_rate_of(rate)->base];
+    const uint32_t z = (1u << w->log2n) / spec->columns;
+    ks_wipe(w->decoded, (size_t)1 << (w->log2n - 3));
+    ks_wipe(w->state, ks_ldpc_state_bytes(spec->columns, spec->rows, ks_base_edges(spec), z));
+}
+
 ks_status ks_ldpc_decode(ks_ldpc_workspace *workspace, ks_ldpc_result *result, uint64_t *frame_out,
                          const ks_ldpc_request *request) {
     size_t n = (size_t)1 << workspace->log2n;
@@ -126,5 +134,6 @@ ks_status ks_ldpc_decode(ks_ldpc_workspace *workspace, ks_ldpc_result *result, u
     } else if (frame_out != request->received) {
         memcpy(frame_out, request->received, n / 8);
     }
+    forget(workspace, request->rate);
     return KS_OK;
 }

@@ -92,7 +92,8 @@ typedef struct ks_ldpc_result {
 
 /* Bob. Decodes one frame from the received bits (after more syndrome too: it does not go on from an earlier
  * try); frame_out may be `received` itself. Not converging is no error: KS_OK with converged = 0, frame_out
- * then holds the received bits. Same bits, iterations and failures on every instruction set. */
+ * then holds the received bits. Same bits, iterations and failures on every instruction set. The workspace
+ * keeps nothing of the frame. */
 KS_MUST_CHECK ks_status ks_ldpc_decode(ks_ldpc_workspace *workspace, ks_ldpc_result *result,
                                        uint64_t *frame_out, const ks_ldpc_request *request);
 

@@ -17,6 +17,9 @@
 static const unsigned products_per_point[KS_ISA_COUNT] = {
     [KS_ISA_generic] = 3, [KS_ISA_avx2] = 32, [KS_ISA_avx512] = 18, [KS_ISA_avx512icl] = 17};
 
+/* Of the workspace of a transform. */
+enum { BYTES_A_POINT = sizeof(uint32_t) + sizeof(uint16_t) };
+
 struct ks_toeplitz_plan {
     size_t n_max, m_max;
     ks_toeplitz_form form;
@@ -28,6 +31,7 @@ struct ks_toeplitz_plan {
     void *prepared;              /* its transform, or its band: see band_build */
     void *work;                  /* of the transforms, or the key with its tail masked */
     uint64_t *product;           /* T key */
+    size_t work_bytes;
 };
 
 static size_t columns(size_t n, size_t m, ks_toeplitz_form form) {
@@ -73,7 +77,8 @@ static ks_status workspace(ks_toeplitz_plan *plan) {
         ks_toeplitz_words(plan->n_max) + ks_toeplitz_words(plan->m_max) + KS_TOEPLITZ_BAND_PAD;
     const size_t points = coefficients + row;
     KS_TRY(ks_secret_alloc(&plan->prepared, larger(points * sizeof(uint32_t), band * 8), KS_SECRET_BLOCK));
-    KS_TRY(ks_secret_alloc(&plan->work, points * (sizeof(uint32_t) + sizeof(uint16_t)), KS_SECRET_BLOCK));
+    plan->work_bytes = points * BYTES_A_POINT;
+    KS_TRY(ks_secret_alloc(&plan->work, plan->work_bytes, KS_SECRET_BLOCK));
     return ks_secret_alloc((void **)&plan->product, ks_toeplitz_words(plan->m_max) * 8, KS_SECRET_BLOCK);
 }
 
@@ -171,6 +176,15 @@ static void add_identity(uint64_t *out, const uint64_t *product, const uint64_t 
         out[whole] = product[whole] ^ ks_bits_fetch(x, n, n - m + 64 * whole);
 }
 
+/* What is left of key and output in the workspace. */
+static void forget(ks_toeplitz_plan *plan, size_t words, size_t c) {
+    const size_t points = plan->shape.rows << plan->shape.log_row;
+    const size_t used = plan->direct ? ks_toeplitz_words(c) * 8 : points * BYTES_A_POINT;
+    if (c)
+        ks_wipe(plan->work, used < plan->work_bytes ? used : plan->work_bytes);
+    ks_wipe(plan->product, words * 8);
+}
+
 ks_status ks_toeplitz_apply_prepared(ks_toeplitz_plan *plan, uint64_t *out, const uint64_t *key) {
     if (plan->n == 0)
         return ks_fail(KS_ERR_STATE, "no seed is prepared");
@@ -185,6 +199,7 @@ ks_status ks_toeplitz_apply_prepared(ks_toeplitz_plan *plan, uint64_t *out, cons
         memcpy(out, plan->product, words * 8);
     if (plan->m % 64)
         out[words - 1] &= ((uint64_t)1 << plan->m % 64) - 1;
+    forget(plan, words, c);
     return KS_OK;
 }
 

@@ -3,6 +3,7 @@
  * head. */
 #include <keystill/amplify.h>
 #include <keystill/backend.h>
+#include <keystill/secret.h>
 
 #include <pthread.h>
 #include <stdio.h>
@@ -140,6 +141,7 @@ static int work_once(worker *w) {
     (void)pthread_mutex_unlock(&c->mutex);
     uint64_t start = now_ns();
     ks_status status = run_task(w, job, index);
+    ks_wipe_stack();
     uint64_t ns = now_ns() - start;
     (void)pthread_mutex_lock(&c->mutex);
     finish_task(c, job, status, ns);

@@ -58,7 +58,9 @@ static ks_status answer_states(ks_engine *e, uint64_t id, const uint64_t *slots,
     }
     if (count)
         KS_TRY(e->config.states(e->config.context, e->states, slots, count));
-    return ks_session_states(e->session, id, e->states, count);
+    ks_status status = ks_session_states(e->session, id, e->states, count);
+    ks_wipe(e->states, count * sizeof *e->states);
+    return status;
 }
 
 /* Keeps a request whose states are not there yet. */
@@ -272,6 +274,7 @@ static int offer_detections(ks_engine *e) {
     if (ks_session_detections(e->session, e->fifo + e->fifo_at, run, frontier, &taken) != KS_OK)
         return 1; /* the action CLOSED says why */
     ks_engine_lock(e);
+    ks_wipe(e->fifo + e->fifo_at, taken * sizeof *e->fifo);
     e->fifo_at = (e->fifo_at + taken) % KS_FIFO_DETECTIONS;
     e->fifo_count -= taken;
     ks_engine_unlock(e);
@@ -292,8 +295,10 @@ static int pump_requests(ks_engine *e, ks_status *status) {
     const link_change change = e->link_wanted;
     e->link_wanted = LINK_SAME;
     const int established = ks_session_established(e->session);
-    if (e->abandon_wanted)
+    if (e->abandon_wanted) {
+        ks_wipe(e->fifo, KS_FIFO_DETECTIONS * sizeof *e->fifo);
         e->fifo_count = 0;
+    }
     e->abandon_wanted = 0;
     const int finish = e->finish_wanted && established && e->fifo_count == 0;
     e->finish_wanted &= !finish;
@@ -325,6 +330,7 @@ ks_status ks_engine_pump(ks_engine *e) {
     }
     if (status != KS_OK)
         closed(e, status, ks_error_detail());
+    ks_wipe_stack();
     ks_engine_lock(e);
     ks_session_get_totals(e->session, &e->totals);
     e->established = ks_session_established(e->session);

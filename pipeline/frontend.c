@@ -31,9 +31,10 @@ static void skip(ks_frontend *f, const ks_event *events, size_t n) {
     *(f->was_locked ? &f->unlocked : &f->before_lock) += clicks;
 }
 
-static void drop_held(ks_frontend *f, size_t n) {
+void ks_frontend_drop_held(ks_frontend *f, size_t n) {
     f->held_count -= n;
     memmove(f->held, f->held + n, f->held_count * sizeof *f->held);
+    ks_wipe(f->held + f->held_count, n * sizeof *f->held);
 }
 
 /* ---- the clock ---- */
@@ -59,7 +60,7 @@ static ks_status flush_predicted(ks_frontend *f) {
         f->trusted = 0;
     if (!f->trusted) {
         skip(f, f->held, f->held_count);
-        f->held_count = 0;
+        ks_frontend_drop_held(f, f->held_count);
         return KS_OK;
     }
     ks_clock_line line = ks_align_prediction(&f->align);
@@ -97,7 +98,7 @@ static void drop_before_slot_zero(ks_frontend *f, const ks_clock_line *line) {
     int64_t last_before = first > INT64_MIN ? (int64_t)(first - 1) : INT64_MIN;
     size_t n = ks_events_until(f->held, f->held_count, last_before);
     skip(f, f->held, n);
-    drop_held(f, n);
+    ks_frontend_drop_held(f, n);
 }
 
 static ks_status advance_to(ks_frontend *f, const ks_clock_line *line, int64_t time) {
@@ -128,7 +129,7 @@ static ks_status on_marker(ks_frontend *f, int64_t time) {
     case KS_ALIGN_DROPPED:
         /* What waits came after the last marker on the old track: it may be on either side of the jump. */
         skip(f, f->held, f->held_count);
-        f->held_count = 0;
+        ks_frontend_drop_held(f, f->held_count);
         f->trusted = 0;
         return KS_OK;
     default:
@@ -145,7 +146,7 @@ static ks_status on_gap(ks_frontend *f, int64_t time) {
             KS_TRY(flush_predicted(f));
         } else {
             skip(f, f->held, f->held_count);
-            f->held_count = 0;
+            ks_frontend_drop_held(f, f->held_count);
         }
         ks_align_gap(&f->align);
         f->trusted = 0;
@@ -167,7 +168,7 @@ static ks_status make_room(ks_frontend *f) {
         return flush_all(f);
     size_t oldest = f->held_count - f->hold / 2;
     skip(f, f->held, oldest);
-    drop_held(f, oldest);
+    ks_frontend_drop_held(f, oldest);
     return KS_OK;
 }
 
@@ -248,6 +249,7 @@ static void drain(ks_frontend *f, ks_detection *detections, size_t capacity, siz
     ks_gating *g = &f->gating;
     size_t there = g->ready_end - g->ready_begin, room = capacity - *count, n = there < room ? there : room;
     memcpy(detections + *count, g->ready + g->ready_begin, n * sizeof *detections);
+    ks_wipe(g->ready + g->ready_begin, n * sizeof *detections); /* raw key: it is the caller's now */
     g->ready_begin += n;
     *count += n;
     if (g->ready_begin == g->ready_end)

@@ -80,7 +80,7 @@ ks_status ks_frontend_flush_tags(ks_frontend *f, const ks_clock_line *line) {
         KS_TRY(ks_gating_events(g, chunk, n, chunk[n - 1].time));
         i += n;
     }
-    f->held_count = 0;
+    ks_frontend_drop_held(f, f->held_count);
     return KS_OK;
 }
 
@@ -118,6 +118,6 @@ ks_status ks_frontend_flush_counted(ks_frontend *f) {
             KS_TRY(ks_gating_slots(&f->gating, f->held + i, n));
         i += n;
     }
-    f->held_count = 0;
+    ks_frontend_drop_held(f, f->held_count);
     return KS_OK;
 }

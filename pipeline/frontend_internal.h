@@ -35,6 +35,8 @@ struct ks_frontend {
 /* Gates what is held along `line`, or by its sync and slot numbers; nothing is held afterwards. */
 KS_MUST_CHECK ks_status ks_frontend_flush_tags(ks_frontend *frontend, const ks_clock_line *line);
 KS_MUST_CHECK ks_status ks_frontend_flush_counted(ks_frontend *frontend);
+/* The first n held events have been used: wipes them, closes up. */
+void ks_frontend_drop_held(ks_frontend *frontend, size_t n);
 /* The biased slot in which a tick lies. */
 uint64_t ks_line_slot_at(const ks_clock_line *line, int64_t tick);
 /* How many of n events, in time order, come no later than `last`. */

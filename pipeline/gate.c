@@ -206,6 +206,7 @@ static void insert_in_order(ks_click *clicks, size_t sorted, size_t n) {
 static void drop_front(ks_gating *g, size_t n) {
     g->pending_count -= n;
     memmove(g->pending, g->pending + n, g->pending_count * sizeof *g->pending);
+    ks_wipe(g->pending + g->pending_count, n * sizeof *g->pending);
 }
 
 ks_status ks_gating_settle_below(ks_gating *gating, uint64_t slot) {

@@ -11,7 +11,7 @@
 
 #include "pipeline/status.h"
 
-enum { HEADER = 64, HUGE_FROM = 4 << 20 };
+enum { HEADER = 64, HUGE_FROM = 4 << 20, STACK_BYTES = 16 << 10 };
 
 static atomic_size_t unlocked;
 
@@ -20,6 +20,11 @@ void ks_wipe(void *memory, size_t bytes) {
         memset(memory, 0, bytes);
         __asm__ volatile("" : : "r"(memory) : "memory");
     }
+}
+
+__attribute__((noinline)) void ks_wipe_stack(void) {
+    uint8_t below[STACK_BYTES];
+    ks_wipe(below, sizeof below);
 }
 
 int ks_equal(const void *a, const void *b, size_t bytes) {

@@ -72,6 +72,7 @@ static ks_status give_detections(ks_event_feed *feed, size_t count, uint64_t fro
             ks_engine_detections(feed->engine, feed->detections + given, count - given, frontier, &taken);
         if (status != KS_OK)
             return keep_cause(feed, status);
+        ks_wipe(feed->detections + given, taken * sizeof *feed->detections);
         given += taken;
         if (stopped(feed))
             return KS_ERR_INTERRUPTED;
@@ -80,6 +81,7 @@ static ks_status give_detections(ks_event_feed *feed, size_t count, uint64_t fro
         if (taken == 0 && !(ks_engine_wait(feed->engine, KS_ENGINE_INPUT, WAIT_MS) & KS_ENGINE_INPUT) &&
             feed->live) {
             feed->dropped += count - given; /* live input never waits */
+            ks_wipe(feed->detections + given, (count - given) * sizeof *feed->detections);
             return KS_OK;
         }
     }
@@ -110,6 +112,7 @@ static ks_status push_events(ks_event_feed *feed, size_t count) {
                                             feed->detections, EVENTS, &found, &frontier);
         if (status != KS_OK)
             return keep_cause(feed, status);
+        ks_wipe(feed->events + pushed, taken * sizeof *feed->events);
         pushed += taken;
         status = give_detections(feed, found, frontier);
         if (status != KS_OK)
@@ -186,10 +189,12 @@ ks_status ks_event_feed_run(ks_event_feed *feed) {
     for (;;) {
         size_t bytes = 0;
         ks_status status = read_some(feed, &bytes);
-        if (status == KS_OK && bytes > 0)
-            status = feed_bytes(feed, bytes);
-        else if (status == KS_OK)
+        if (status == KS_OK && bytes == 0)
             return drain(feed);
+        if (status == KS_OK)
+            status = feed_bytes(feed, bytes);
+        ks_wipe(feed->buffer, bytes); /* raw key, as everything above: it must not wait here for the next */
+        ks_wipe_stack();
         if (status == KS_ERR_FORMAT) {
             status = drain(feed); /* what was good before the damage */
             return status == KS_OK ? KS_ERR_FORMAT : status;

@@ -56,6 +56,7 @@ static ks_status feed_buffer(ks_state_feed *feed, size_t *consumed) {
         return keep_cause(feed, status);
     feed->have -= *consumed;
     memmove(feed->buffer, feed->buffer + *consumed, feed->have);
+    ks_wipe(feed->buffer + feed->have, *consumed);
     return KS_OK;
 }
 
@@ -138,6 +139,7 @@ static ks_status open_image(ks_state_feed *feed) {
     if (status != KS_OK)
         return status;
     status = ks_states_open(&feed->states, feed->buffer, feed->have);
+    ks_wipe(feed->buffer, feed->have);
     return status == KS_OK ? KS_OK : keep_cause(feed, status);
 }
 

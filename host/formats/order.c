@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <keystill/secret.h>
 
 #include "pipeline/status.h"
 
@@ -35,6 +36,7 @@ static void make_room(ks_order *order, size_t n) {
         return;
     memmove(order->events, order->events + order->head, (order->tail - order->head) * sizeof *order->events);
     order->tail -= order->head;
+    ks_wipe(order->events + order->tail, order->head * sizeof *order->events);
     order->barrier = order->barrier > order->head ? order->barrier - order->head : 0;
     order->head = 0;
 }
@@ -114,6 +116,7 @@ size_t ks_order_release(ks_order *order, ks_event *events, size_t capacity, int 
     if (n == 0)
         return 0;
     memcpy(events, order->events + order->head, n * sizeof *events);
+    ks_wipe(order->events + order->head, n * sizeof *events);
     order->head += n;
     return n;
 }

@@ -25,6 +25,10 @@ KS_API void ks_secret_free(void *memory);
 /* Overwrites with zeros in a way no compiler removes. */
 KS_API void ks_wipe(void *memory, size_t bytes);
 
+/* Overwrites the part of the calling thread's stack that functions called before have used, as far as 16 KiB: what the
+ * compiler kept there of their secrets. */
+KS_API void ks_wipe_stack(void);
+
 /* 1 when equal, 0 otherwise; time depends on `bytes` only. */
 KS_API int ks_equal(const void *a, const void *b, size_t bytes);
 
