@@ -26,9 +26,16 @@ ks_status ks_alice_open(ks_session *s, uint32_t number, ks_block **out) {
                        s->open_blocks + 1, s->in_flight);
     if (number >= KS_SLOT_MAX / s->config.link.block_slots)
         return ks_fail(KS_ERR_PROTOCOL, "block %u lies beyond all slots", number);
+    const int over = ks_life_is_over(s);
     *out = ks_block_open(s, number);
     if (!*out)
         return KS_ERR_MEMORY;
+    if (over) {
+        ks_session_finish(s);
+        ks_block_end(s, *out, KS_CAUSE_LIFE, 1, "the accumulated epsilon would pass its bound");
+    } else {
+        ks_life_charge(s, (*out)->report.epsilon);
+    }
     return ks_alice_forget(s, (uint64_t)number * s->config.link.block_slots);
 }
 
@@ -343,14 +350,7 @@ static ks_status send_verify(ks_session *s, ks_block *b) {
 
 /* Bytes of the new key that go to the pool: what it lacks, in whole pads for both directions. */
 static uint32_t refill_bytes(const ks_session *s, const ks_block *b) {
-    const uint64_t a = ks_pool_level(s->config.pool, KS_ALICE_TO_BOB),
-                   z = ks_pool_level(s->config.pool, KS_BOB_TO_ALICE), pair = 2 * KS_PAD_BYTES;
-    uint64_t level = a < z ? a : z; /* and what other blocks will bring */
-    for (const ks_pending *p = s->pending; p; p = p->next)
-        level += p->refill_bytes / pair;
-    for (const ks_block *other = s->blocks; other; other = other->next)
-        if (!other->ended)
-            level += other->refill / pair;
+    const uint64_t level = ks_pool_planned_level(s), pair = 2 * KS_PAD_BYTES;
     if (level >= s->config.pool_target)
         return 0;
     uint64_t want = s->config.pool_target - level, have = b->length / 8 / pair;
@@ -397,7 +397,7 @@ static ks_status receive_verdict(ks_session *s, ks_block *b, ks_cursor *c) {
     KS_TRY(ks_block_length(s, b, &length));
     b->length = length.bits / 8 * 8;
     if (b->length == 0) {
-        ks_block_end(s, b, KS_OUTCOME_NOTHING, KS_OK, 1, "the key length is 0");
+        ks_block_end(s, b, KS_CAUSE_SHORT, 1, "the key length is 0");
         return KS_OK;
     }
     b->refill = refill_bytes(s, b);
@@ -413,12 +413,13 @@ ks_status ks_alice_tag(ks_session *s, ks_block *b) {
     if (!b->hashed || !b->tag_verified || b->phase == KS_PHASE_ENDED)
         return KS_OK;
     b->phase = KS_PHASE_TAG_A;
+    KS_TRY(ks_life_durable(s));
     KS_TRY(ks_tag_prepare(s));
     ks_writer w;
     ks_message_begin(&w);
     KS_TRY(ks_message_end_tagged(s, b, KS_MSG_TAG_A, &w));
     KS_TRY(ks_block_deliver(s, b));
-    ks_block_end(s, b, KS_OUTCOME_KEY, KS_OK, 0, "key, to be confirmed by the next tag");
+    ks_block_end(s, b, KS_CAUSE_NONE, 0, "key, to be confirmed by the next tag");
     return KS_OK;
 }
 

@@ -33,6 +33,7 @@ ks_block *ks_block_open(ks_session *s, uint32_t number) {
     b->report.block = number;
     b->report.slots = s->config.link.block_slots;
     b->report.notes = s->notes;
+    b->report.epsilon = ks_life_of_block(s);
     if (ks_start_transcript(s, &b->transcript, "KSTB", number) != KS_OK) {
         ks_secret_free(b);
         return NULL;
@@ -101,7 +102,6 @@ static void count_totals(ks_session *s, const ks_block_report *r) {
         t->stage_ns[i] += r->stage_ns[i];
         t->compute_ns[i] += r->compute_ns[i];
     }
-    t->epsilon += r->epsilon;
 }
 
 static void forget_block(ks_session *s, const ks_block *b) {
@@ -114,27 +114,27 @@ static void forget_block(ks_session *s, const ks_block *b) {
     }
 }
 
-static void tell_peer(ks_session *s, ks_block *b, ks_outcome outcome, ks_status status) {
+static void tell_peer(ks_session *s, ks_block *b, ks_cause cause) {
     ks_writer w;
     ks_message_begin(&w);
-    ks_put_u8(&w, (uint8_t)outcome);
-    ks_put_u8(&w, (uint8_t)status);
+    ks_put_u8(&w, (uint8_t)cause);
     (void)ks_message_end(s, b, KS_MSG_ABORT, &w);
 }
 
-void ks_block_end(ks_session *s, ks_block *b, ks_outcome outcome, ks_status status, int tell,
-                  const char *format, ...) {
+void ks_block_end(ks_session *s, ks_block *b, ks_cause cause, int tell, const char *format, ...) {
     if (b->ended)
         return;
+    const ks_outcome outcome = ks_cause_outcome(cause);
     b->ended = 1;
     if (tell)
-        tell_peer(s, b, outcome, status);
+        tell_peer(s, b, cause);
     ks_block_stage(s, b, b->stage);
     b->phase = KS_PHASE_ENDED;
     s->open_blocks--;
     ks_block_report *r = &b->report;
     r->outcome = outcome;
-    r->status = status;
+    r->cause = cause;
+    r->status = ks_cause_status(cause);
     r->detections = b->detections;
     r->counts = b->counts;
     va_list arguments;
@@ -159,18 +159,15 @@ void ks_block_end(ks_session *s, ks_block *b, ks_outcome outcome, ks_status stat
         s->repeat = 1; /* Alice may not have read what its tag message announced */
     if (outcome == KS_OUTCOME_KEY)
         s->failures = 0;
-    if (outcome == KS_OUTCOME_ABORTED || outcome == KS_OUTCOME_AUTH)
-        s->failures++;
-    if (s->config.failures_to_stop && s->failures >= s->config.failures_to_stop &&
-        s->state == KS_SESSION_OPEN)
-        (void)ks_session_end(s, ks_fail(status == KS_ERR_AUTH ? KS_ERR_AUTH : KS_ERR_SECURITY,
+    if (cause >= KS_CAUSE_SIZE && ks_failure_is_last(s) && s->state == KS_SESSION_OPEN)
+        (void)ks_session_end(s, ks_fail(r->status == KS_ERR_AUTH ? KS_ERR_AUTH : KS_ERR_SECURITY,
                                         "%u blocks in a row failed, the last one because: %s", s->failures,
                                         r->reason));
 }
 
 void ks_block_lose_all(ks_session *s, const char *why) {
     for (ks_block *b = s->blocks; b; b = b->next)
-        ks_block_end(s, b, KS_OUTCOME_LOST, KS_ERR_CLOSED, 0, "%s", why);
+        ks_block_end(s, b, KS_CAUSE_CONNECTION, 0, "%s", why);
 }
 
 ks_status ks_unexpected(const ks_block *b, const ks_header *h) {
@@ -286,7 +283,6 @@ ks_status ks_block_length(ks_session *s, ks_block *b, ks_length_result *result) 
     if (p->basis_choice == KS_BASIS_PASSIVE && !p->accept_passive)
         result->bits = result->limit = 0;
     b->report.length = *result;
-    b->report.epsilon = ks_epsilon_total(&p->epsilon, ks_verification_log2_epsilon(n));
     return KS_OK;
 }
 
@@ -297,7 +293,7 @@ int ks_block_judge(ks_session *s, ks_block *b) {
     const int alice = s->config.role == KS_ALICE;
     if (r->test_bits >= 100 && r->test_qber > s->config.link.qber_limit) {
         if (alice)
-            ks_block_end(s, b, KS_OUTCOME_ABORTED, KS_ERR_SECURITY, 1,
+            ks_block_end(s, b, KS_CAUSE_TEST_QBER, 1,
                          "QBER of the test basis is %.2f %%, over the limit of %.2f %%", 100 * r->test_qber,
                          100 * s->config.link.qber_limit);
         return !alice;
@@ -313,8 +309,7 @@ int ks_block_judge(ks_session *s, ks_block *b) {
     if (status != KS_OK || bound.bits == 0) {
         r->length = bound;
         if (alice)
-            ks_block_end(s, b, KS_OUTCOME_NOTHING, KS_OK, 1,
-                         "too few detections or too many errors for a key");
+            ks_block_end(s, b, KS_CAUSE_SHORT, 1, "too few detections or too many errors for a key");
         return !alice;
     }
     return 1;
@@ -336,9 +331,8 @@ int ks_block_verified(ks_session *s, ks_block *b, uint64_t errors) {
     if (r->qber <= s->config.link.qber_limit)
         return 1;
     if (s->config.role == KS_ALICE)
-        ks_block_end(s, b, KS_OUTCOME_ABORTED, KS_ERR_SECURITY, 1,
-                     "QBER of the key is %.2f %%, over the limit of %.2f %%", 100 * r->qber,
-                     100 * s->config.link.qber_limit);
+        ks_block_end(s, b, KS_CAUSE_KEY_QBER, 1, "QBER of the key is %.2f %%, over the limit of %.2f %%",
+                     100 * r->qber, 100 * s->config.link.qber_limit);
     return s->config.role == KS_BOB;
 }
 
@@ -412,8 +406,6 @@ ks_status ks_block_deliver(ks_session *s, ks_block *b) {
         node->action.block = b->number;
     }
     b->report.keys = keys;
-    /* The block's two tags: each may be forged with the probability of its hash. */
-    b->report.epsilon += 2 * exp2(ks_hash_log2_epsilon(ks_transcript_blocks(&b->transcript)));
     b->report.secret_bits = b->length;
     b->report.pool_bits = (uint64_t)b->refill * 8;
     return ks_pending_add(s, b->number, keys, bytes, b->refill);

@@ -175,6 +175,13 @@ static ks_status receive_extra(ks_session *s, ks_block *b, ks_cursor *c) {
             ks_batch_free(batch);
         return status;
     }
+    if (ks_reconciliation_disclosed(r) > ks_reconciliation_largest(r)) {
+        ks_batch_free(batch);
+        ks_block_end(s, b, KS_CAUSE_LEAKAGE, 1, "%llu bits were disclosed, the largest class holds %llu",
+                     (unsigned long long)ks_reconciliation_disclosed(r),
+                     (unsigned long long)ks_reconciliation_largest(r));
+        return KS_OK;
+    }
     b->arrived += count;
     if (batch->job.as.frames.count) {
         ks_batch_submit(s, batch);
@@ -266,8 +273,7 @@ static ks_status count_errors(ks_session *s, ks_block *b, uint64_t *total) {
 
 static ks_status verify(ks_session *s, ks_block *b) {
     if (!ks_equal(b->tag, b->peer_tag, sizeof b->tag)) {
-        ks_block_end(s, b, KS_OUTCOME_ABORTED, KS_ERR_SECURITY, 1,
-                     "verification failed: residual errors after correction");
+        ks_block_end(s, b, KS_CAUSE_VERIFICATION, 1, "verification failed: residual errors after correction");
         return KS_OK;
     }
     uint64_t errors;
@@ -297,9 +303,16 @@ static ks_status receive_amplify(ks_session *s, ks_block *b, ks_cursor *c) {
     ks_length_result own;
     KS_TRY(ks_block_length(s, b, &own));
     if (length > own.limit || b->report.qber > s->config.link.qber_limit) {
-        ks_block_end(s, b, KS_OUTCOME_ABORTED, KS_ERR_SECURITY, 1,
+        ks_block_end(s, b, KS_CAUSE_LENGTH, 1,
                      "Alice asks for a key of %llu bits, this end computes at most %llu",
                      (unsigned long long)length, (unsigned long long)own.limit);
+        return KS_OK;
+    }
+    const uint64_t pair = 2 * KS_PAD_BYTES, level = ks_pool_planned_level(s) + refill / pair;
+    if (level < s->config.pool_floor && length / 8 - refill >= pair) {
+        ks_block_end(s, b, KS_CAUSE_FLOOR, 1,
+                     "a key was to leave while the authentication pool would hold %llu pads of at least %llu",
+                     (unsigned long long)level, (unsigned long long)s->config.pool_floor);
         return KS_OK;
     }
     b->length = length;
@@ -331,6 +344,7 @@ static ks_status receive_seed(ks_session *s, ks_block *b, ks_cursor *c) {
 ks_status ks_bob_tag(ks_session *s, ks_block *b) {
     if (b->phase != KS_PHASE_TAG_B)
         return KS_OK;
+    KS_TRY(ks_life_durable(s));
     KS_TRY(ks_tag_prepare(s));
     ks_writer w;
     ks_message_begin(&w);
@@ -349,13 +363,14 @@ ks_status ks_bob_tag_verified(ks_session *s, ks_block *b, ks_cursor *c) {
     KS_TRY(ks_cursor_end(c, "TAG_A"));
     ks_confirmations_heard(s, b->announcements);
     KS_TRY(ks_block_deliver(s, b));
+    KS_TRY(ks_refill_latest(s)); /* before any key may leave */
     ks_node *node = ks_session_queue(s, KS_ACTION_CONFIRM);
     if (!node)
         return KS_ERR_MEMORY;
     node->action.epoch = s->epoch;
     node->action.block = b->number;
     s->totals.keys_confirmed += b->report.keys;
-    ks_block_end(s, b, KS_OUTCOME_KEY, KS_OK, 0, "key");
+    ks_block_end(s, b, KS_CAUSE_NONE, 0, "key");
     return KS_OK;
 }
 
@@ -368,7 +383,7 @@ ks_status ks_bob_confirm(ks_session *s) {
         return KS_OK;
     if ((s->finishing || s->peer_finishing) && s->collecting) {
         ks_block *b = s->collecting;
-        ks_block_end(s, b, KS_OUTCOME_LOST, KS_OK, 1, "input ended inside the block");
+        ks_block_end(s, b, KS_CAUSE_INPUT, 1, "input ended inside the block");
     }
     if (ks_confirmations_due(s) && (all_done(s) || s->now - s->last_tag_at >= s->config.confirm_after_ns)) {
         KS_TRY(ks_tag_prepare(s));

@@ -104,9 +104,14 @@ static ks_status open_block(ks_session *s, uint64_t number) {
         return ks_fail(KS_ERR_LIMIT, "slot numbers have outgrown the block counter");
     if (!may_open(s))
         return s->config.live ? skip_block(s, number) : KS_ERR_FULL;
+    if (ks_life_is_over(s)) {
+        s->finishing = 1; /* what is in flight is brought to its end */
+        return KS_ERR_FULL;
+    }
     s->collecting = ks_block_open(s, (uint32_t)number);
     if (!s->collecting)
         return KS_ERR_MEMORY;
+    ks_life_charge(s, s->collecting->report.epsilon);
     if (!s->chunk && !(s->chunk = malloc(CHUNK_SLOTS * sizeof *s->chunk)))
         return ks_fail(KS_ERR_MEMORY, "no memory for slots");
     return KS_OK;
@@ -122,7 +127,7 @@ static ks_status append(ks_session *s, const ks_detection *d, size_t n, uint64_t
         count++;
     *used = count;
     if (count > s->config.link.block_detections - b->detections - s->chunk_count) {
-        ks_block_end(s, b, KS_OUTCOME_ABORTED, KS_ERR_LIMIT, 1, "more than %llu detections in the block",
+        ks_block_end(s, b, KS_CAUSE_SIZE, 1, "more than %llu detections in the block",
                      (unsigned long long)s->config.link.block_detections);
         s->skip_below = (int64_t)b->number + 1;
         return KS_OK;

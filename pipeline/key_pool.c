@@ -23,6 +23,7 @@ struct ks_pool {
     uint64_t position[2]; /* next pad */
     uint64_t erased[2];   /* pads below are zero in memory */
     uint64_t scrubbed[2]; /* and on storage */
+    double charged;       /* epsilon of the life so far */
     uint32_t batch;
     int step, waiting, active;
     int newest; /* copy of the record that must stay whole while the other is written */
@@ -72,6 +73,7 @@ ks_status ks_pool_open(ks_pool **out, const uint8_t *image, size_t bytes, uint32
     }
     pool->next = pool->durable;
     pool->batch = batch;
+    pool->charged = pool->durable.epsilon;
     for (int d = 0; d < 2; d++) {
         uint64_t position = pool->durable.reserved[d], end = pool->durable.end[d];
         pool->position[d] = pool->erased[d] = position;
@@ -126,6 +128,22 @@ void ks_pool_prove(ks_pool *pool, ks_direction direction, uint64_t index) {
 
 uint64_t ks_pool_proven(const ks_pool *pool, ks_direction direction) {
     return pool->next.proven[direction];
+}
+
+void ks_pool_charge(ks_pool *pool, double epsilon) {
+    pool->charged += epsilon;
+    if (pool->charged > pool->next.epsilon) {
+        pool->next.epsilon = pool->charged + epsilon * pool->batch;
+        pool->changes++;
+    }
+}
+
+double ks_pool_epsilon(const ks_pool *pool) {
+    return pool->charged;
+}
+
+int ks_pool_charge_durable(const ks_pool *pool) {
+    return pool->charged <= pool->durable.epsilon;
 }
 
 int ks_pool_durable(const ks_pool *pool) {

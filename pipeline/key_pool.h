@@ -44,6 +44,7 @@ typedef struct ks_pool_state {
     uint64_t forgotten; /* above the epoch * 2^32 + block of every refill that history no longer holds */
     ks_pool_refill_note history[KS_POOL_HISTORY]; /* oldest first */
     uint64_t proven[2]; /* pads below were used by the peer: tags of his have shown it */
+    double epsilon;     /* at most so much has been charged over the life of the pool */
 } ks_pool_state;
 
 void ks_pool_encode_header(uint8_t page[KS_POOL_PAGE], const ks_pool_header *header);
@@ -56,6 +57,12 @@ KS_MUST_CHECK ks_status ks_pool_decode_records(ks_pool_state *state, int *copy, 
  * restored from a copy. Goes to storage with the next record; by itself it makes no write due. */
 void ks_pool_prove(ks_pool *pool, ks_direction direction, uint64_t index);
 uint64_t ks_pool_proven(const ks_pool *pool, ks_direction direction);
+/* Adds to the epsilon that the link has spent in its life. Like pads, it is reserved on storage a batch
+ * ahead: after a crash the sum is too large by a batch at most, never too small. */
+void ks_pool_charge(ks_pool *pool, double epsilon);
+double ks_pool_epsilon(const ks_pool *pool);
+/* 1 when storage knows of all that was charged. */
+int ks_pool_charge_durable(const ks_pool *pool);
 /* 1 when everything asked for is on storage. */
 int ks_pool_durable(const ks_pool *pool);
 

@@ -13,9 +13,10 @@ enum {
     CHECKSUM = 16,
     HISTORY_OFFSET = 64,
     NOTE_BYTES = 40,
-    PROVEN_OFFSET = HISTORY_OFFSET + NOTE_BYTES * KS_POOL_HISTORY
+    PROVEN_OFFSET = HISTORY_OFFSET + NOTE_BYTES * KS_POOL_HISTORY,
+    EPSILON_OFFSET = PROVEN_OFFSET + 16
 };
-_Static_assert(PROVEN_OFFSET + 16 + CHECKSUM <= KS_POOL_RECORD_BYTES, "a record is full");
+_Static_assert(EPSILON_OFFSET + 8 + CHECKSUM <= KS_POOL_RECORD_BYTES, "a record is full");
 
 static const uint8_t header_magic[8] = "KSPOOL\r\n", record_magic[8] = "KSRECORD";
 
@@ -116,6 +117,9 @@ void ks_pool_encode_record(uint8_t record[KS_POOL_RECORD_BYTES], const ks_pool_s
     put(record + 48, state->epoch, 4);
     put(record + 52, state->refills, 4);
     put(record + 56, state->forgotten, 8);
+    uint64_t epsilon;
+    memcpy(&epsilon, &state->epsilon, sizeof epsilon);
+    put(record + EPSILON_OFFSET, epsilon, 8);
     for (uint32_t i = 0; i < state->refills; i++)
         encode_note(record + HISTORY_OFFSET + NOTE_BYTES * i, &state->history[i]);
     checksum(record + KS_POOL_RECORD_BYTES - CHECKSUM, record, KS_POOL_RECORD_BYTES - CHECKSUM);
@@ -139,7 +143,9 @@ static int decode_record(ks_pool_state *state, const uint8_t *record) {
     state->epoch = (uint32_t)get(record + 48, 4);
     state->refills = (uint32_t)get(record + 52, 4);
     state->forgotten = get(record + 56, 8);
-    if (state->refills > KS_POOL_HISTORY)
+    const uint64_t epsilon = get(record + EPSILON_OFFSET, 8);
+    memcpy(&state->epsilon, &epsilon, sizeof epsilon);
+    if (state->refills > KS_POOL_HISTORY || !(state->epsilon >= 0 && state->epsilon <= 1e9))
         return 0;
     for (uint32_t i = 0; i < state->refills; i++)
         decode_note(&state->history[i], record + HISTORY_OFFSET + NOTE_BYTES * i);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "pipeline/message.h"
+#include "pipeline/finite_key.h"
 #include "pipeline/session_internal.h"
 #include "pipeline/status.h"
 
@@ -70,31 +71,6 @@ ks_status ks_parameters_match(const ks_link_parameters *ours, const ks_link_para
     return KS_OK;
 }
 
-static ks_status check_source(const ks_source *s) {
-    if (s->intensities < 1 || s->intensities > KS_MAX_INTENSITIES)
-        return ks_fail(KS_ERR_ARGUMENT, "number of intensities is %u: 1 (single photons), 2 or 3",
-                       s->intensities);
-    if (s->intensities == 1)
-        return KS_OK;
-    double sum = 0;
-    for (uint32_t i = 0; i < s->intensities; i++) {
-        if (!(s->mean[i] >= 0 && s->mean[i] < 10))
-            return ks_fail(KS_ERR_ARGUMENT, "intensity %u is %g: a mean photon number in [0, 10)", i + 1,
-                           s->mean[i]);
-        if (!(s->probability[i] > 0 && s->probability[i] < 1))
-            return ks_fail(KS_ERR_ARGUMENT, "probability of intensity %u is %g: in (0, 1)", i + 1,
-                           s->probability[i]);
-        if (i && !(s->mean[i] < s->mean[i - 1]))
-            return ks_fail(KS_ERR_ARGUMENT, "intensities must fall: %g then %g", s->mean[i - 1], s->mean[i]);
-        sum += s->probability[i];
-    }
-    if (s->intensities == 3 && !(s->mean[0] > s->mean[1] + s->mean[2]))
-        return ks_fail(KS_ERR_ARGUMENT, "two decoys need mu1 > mu2 + mu3");
-    if (fabs(sum - 1) > 1e-9)
-        return ks_fail(KS_ERR_ARGUMENT, "probabilities of the intensities sum to %.12g, not 1", sum);
-    return KS_OK;
-}
-
 static int within(double v, double low, double high) {
     return v >= low && v <= high;
 }
@@ -105,7 +81,7 @@ ks_status ks_parameters_check(const ks_link_parameters *p) {
                        (unsigned long long)p->block_slots);
     if (p->key_basis > 1)
         return ks_fail(KS_ERR_ARGUMENT, "key basis is %u: 0 or 1", p->key_basis);
-    KS_TRY(check_source(&p->source));
+    KS_TRY(ks_source_check(&p->source));
     if (!within(p->receiver.efficiency_mismatch, 0, 0.5) || !within(p->receiver.dark_mismatch, 0, 0.999) ||
         !within(p->receiver.dark_probability, 0, 0.1))
         return ks_fail(KS_ERR_ARGUMENT,
@@ -127,6 +103,6 @@ ks_status ks_parameters_check(const ks_link_parameters *p) {
     if (p->key_bytes < 1 || p->key_bytes > 4096)
         return ks_fail(KS_ERR_ARGUMENT, "application keys of %u bytes: 1 to 4096", p->key_bytes);
     if (p->block_detections < 1000 || p->block_detections > KS_BLOCK_DETECTIONS_MAX)
-        return ks_fail(KS_ERR_ARGUMENT, "block detections: 1000 to 2^30");
+        return ks_fail(KS_ERR_ARGUMENT, "block detections: 1000 to 10^9");
     return KS_OK;
 }

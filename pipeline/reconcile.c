@@ -76,6 +76,10 @@ uint64_t ks_reconciliation_disclosed(const ks_reconciliation *r) {
     return bits;
 }
 
+uint64_t ks_reconciliation_largest(const ks_reconciliation *r) {
+    return r->first_bits + r->class_step * ((UINT64_C(1) << KS_CLASS_BITS) - 1);
+}
+
 uint64_t ks_reconciliation_charge(const ks_reconciliation *r) {
     uint64_t sent = ks_reconciliation_disclosed(r), class_bits = r->first_bits;
     while (class_bits < sent)
@@ -84,7 +88,7 @@ uint64_t ks_reconciliation_charge(const ks_reconciliation *r) {
 }
 
 ks_status ks_reconciliation_next(const ks_reconciliation *r, const ks_frame *f, uint16_t *rate) {
-    const uint64_t largest = r->first_bits + r->class_step * ((UINT64_C(1) << KS_CLASS_BITS) - 1);
+    const uint64_t largest = ks_reconciliation_largest(r);
     const uint64_t wanted = syndrome_bits(f) / 50; /* an increment worth a round trip */
     /* Every further round costs a flag a pending frame: keep room for this one and the next. */
     const uint64_t used = ks_reconciliation_disclosed(r) + 2 * (uint64_t)r->pending;

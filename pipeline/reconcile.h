@@ -52,6 +52,8 @@ ks_status ks_reconciliation_rates(ks_reconciliation *r, double qber, ks_effort e
 void ks_reconciliation_fix_classes(ks_reconciliation *r);
 /* Bits disclosed so far: syndromes of frames that are not dropped, and flags. */
 uint64_t ks_reconciliation_disclosed(const ks_reconciliation *r);
+/* What the largest class holds: nobody may disclose more. */
+uint64_t ks_reconciliation_largest(const ks_reconciliation *r);
 /* What the key length is charged: the smallest class that holds the disclosed bits, and the bits that name
  * the class. Dropped frames are charged apart, with their length. */
 uint64_t ks_reconciliation_charge(const ks_reconciliation *r);

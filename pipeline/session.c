@@ -21,6 +21,8 @@ void ks_session_config_init(ks_session_config *config, ks_role role) {
         .blocks_in_flight = 4,
         .failures_to_stop = 8,
         .pool_target = 64,
+        .pool_floor = 16,
+        .epsilon_life = 1e-3,
         .confirm_after_ns = UINT64_C(5000000000),
     };
 }
@@ -35,6 +37,12 @@ ks_status ks_session_create(ks_session **out, const ks_session_config *config) {
     if (config->pool_target > KS_POOL_CAPACITY / 2)
         return ks_fail(KS_ERR_ARGUMENT, "pool target of %llu pads: at most %d",
                        (unsigned long long)config->pool_target, KS_POOL_CAPACITY / 2);
+    if (config->pool_floor > config->pool_target)
+        return ks_fail(KS_ERR_ARGUMENT, "pool floor of %llu pads lies above the target of %llu",
+                       (unsigned long long)config->pool_floor, (unsigned long long)config->pool_target);
+    if (!(config->epsilon_life >= 0 && config->epsilon_life <= 1))
+        return ks_fail(KS_ERR_ARGUMENT, "bound of the accumulated epsilon is %g: 0 (none) to 1",
+                       config->epsilon_life);
     if (!(config->expected_qber >= 0 && config->expected_qber < 0.25))
         return ks_fail(KS_ERR_ARGUMENT, "expected QBER is %g: in [0, 0.25)", config->expected_qber);
     if (!config->pool || !config->random.fill)
@@ -53,6 +61,13 @@ ks_status ks_session_create(ks_session **out, const ks_session_config *config) {
         s->notes |= KS_RING_NOTE_TEST;
     if (config->link.basis_choice == KS_BASIS_PASSIVE && config->link.accept_passive)
         s->notes |= KS_RING_NOTE_ACCEPTED_PASSIVE;
+    for (int d = 0; d < 2; d++)
+        s->first_pad[d] = ks_pool_position(config->pool, (ks_direction)d);
+    if (ks_life_is_over(s)) {
+        const double spent = ks_pool_epsilon(config->pool);
+        ks_secret_free(s);
+        return ks_life_fail(spent, config->epsilon_life);
+    }
     *out = s;
     return KS_OK;
 }
@@ -109,6 +124,8 @@ void ks_session_destroy(ks_session *s) {
 ks_status ks_session_end(ks_session *s, ks_status status) {
     if (s->state == KS_SESSION_CLOSED)
         return status;
+    if (status == KS_OK && s->life_over)
+        status = ks_life_fail(ks_pool_epsilon(s->config.pool), s->config.epsilon_life);
     if (status != KS_OK)
         (void)strncpy(s->reason, ks_error_detail(), sizeof s->reason - 1);
     ks_block_lose_all(s, status == KS_OK ? "the session was closed" : s->reason);
@@ -196,6 +213,8 @@ void ks_session_disconnected(ks_session *s) {
     ks_writer_release(&s->hello[1]);
     ks_writer_release(&s->waiting_message);
     s->hello_received = s->start_sent = s->start_verified = s->ready_received = 0;
+    s->hash_keys = 0;
+    ks_wipe(s->hash_key, sizeof s->hash_key);
     s->pad_ready = 0; /* burnt for a tag that did not go out */
     ks_wipe(s->pad, sizeof s->pad);
     s->sent = s->received = 0;
@@ -228,7 +247,11 @@ static ks_status resume(ks_session *s) {
 static ks_status fault_of_peer(ks_session *s, ks_status status) {
     if (status == KS_OK)
         return KS_OK;
-    if (!s->config.survive_strangers || s->state == KS_SESSION_OPEN)
+    const int open = s->state == KS_SESSION_OPEN;
+    /* Before a session is open only START has a tag; each that fails costs pads. */
+    const int last = status == KS_ERR_AUTH && s->tag_failed && !open && ks_failure_is_last(s);
+    s->tag_failed = 0;
+    if (!s->config.survive_strangers || open || last)
         return ks_session_end(s, status);
     ks_session_disconnected(s);
     return status;
@@ -328,12 +351,11 @@ static ks_status receive_block_level(ks_session *s, const ks_header *h, ks_curso
     if (!tagged) /* a tag message enters the transcript when its tag is checked */
         ks_transcript_add(&b->transcript, s->in, c->data - KS_MESSAGE_HEADER, c->bytes + KS_MESSAGE_HEADER);
     if (h->type == KS_MSG_ABORT) {
-        unsigned outcome = ks_get_u8(c), status = ks_get_u8(c);
+        const unsigned cause = ks_get_u8(c);
         KS_TRY(ks_cursor_end(c, "ABORT"));
-        if (outcome < KS_OUTCOME_NOTHING || outcome > KS_OUTCOME_LOST || status > KS_ERR_INTERNAL)
-            return ks_fail(KS_ERR_PROTOCOL, "ABORT with outcome %u, status %u", outcome, status);
-        ks_block_end(s, b, (ks_outcome)outcome, (ks_status)status, 0, "ended by the peer: %s",
-                     ks_status_name((ks_status)status));
+        if (cause == KS_CAUSE_NONE || cause >= KS_CAUSE_COUNT)
+            return ks_fail(KS_ERR_PROTOCOL, "ABORT with cause %u", cause);
+        ks_block_end(s, b, (ks_cause)cause, 0, "ended by the peer: %s", ks_cause_name((ks_cause)cause));
         return KS_OK;
     }
     return s->config.role == KS_ALICE ? ks_alice_message(s, b, h, c) : ks_bob_message(s, b, h, c);
@@ -470,6 +492,12 @@ void ks_session_finish(ks_session *s) {
 void ks_session_get_totals(const ks_session *s, ks_session_totals *totals) {
     *totals = s->totals;
     totals->blocks_open = s->open_blocks;
+    totals->failures = s->failures;
+    totals->epsilon_life = ks_pool_epsilon(s->config.pool);
+    for (int d = 0; d < 2; d++) {
+        totals->pads_used += ks_pool_position(s->config.pool, (ks_direction)d) - s->first_pad[d];
+        totals->pool_level[d] = ks_pool_level(s->config.pool, (ks_direction)d);
+    }
     totals->epoch = s->epoch;
 }
 

@@ -92,7 +92,7 @@ static ks_status choose_start_pads(ks_session *s, const ks_pool_claim *claim) {
                        end = ks_pool_end(s->config.pool, (ks_direction)d);
         s->start_pad[d] = claim->position[d] > own ? claim->position[d] : own;
         const uint64_t last = claim->end[d] < end ? claim->end[d] : end;
-        if (s->start_pad[d] >= last)
+        if (s->start_pad[d] + 1 >= last) /* the next one becomes a hash key */
             return ks_fail(KS_ERR_AUTH,
                            "the authentication pool is spent: both ends have pads up to %llu, next is %llu",
                            (unsigned long long)last, (unsigned long long)s->start_pad[d]);

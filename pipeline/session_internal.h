@@ -4,6 +4,7 @@
 #ifndef KS_PIPELINE_SESSION_INTERNAL_H
 #define KS_PIPELINE_SESSION_INTERNAL_H
 
+#include <keystill/amplify.h>
 #include <keystill/secret.h>
 #include <keystill/session.h>
 
@@ -13,7 +14,8 @@
 #include "pipeline/status.h"
 #include "pipeline/transcript.h"
 
-#define KS_BLOCK_DETECTIONS_MAX (UINT64_C(1) << 30)
+/* What one Toeplitz product takes. */
+#define KS_BLOCK_DETECTIONS_MAX ((uint64_t)KS_TOEPLITZ_INPUT_MAX)
 
 ks_status ks_parameters_check(const ks_link_parameters *p);
 
@@ -193,7 +195,12 @@ struct ks_session {
     int pad_ready; /* the pad of the next tag has been taken */
     uint64_t pad_index;
     uint8_t pad[KS_PAD_BYTES];
-    uint32_t failures;
+    uint32_t failures;                      /* in a row */
+    int tag_failed;                         /* just now */
+    int life_over;                          /* the bound on the accumulated epsilon has been met */
+    uint64_t first_pad[2];                  /* positions when the session began */
+    uint8_t hash_key[2][KS_HASH_KEY_BYTES]; /* of this epoch's tags, drawn from the pool after START */
+    int hash_keys;                          /* how many are drawn */
 
     uint64_t rate_errors, rate_bits; /* announced key-basis errors of recent blocks */
 
@@ -231,6 +238,7 @@ ks_status ks_tag_check(ks_session *s, ks_block *b, const uint8_t *message, size_
 /* Bob: names the confirmed blocks that Alice has not heard of. Both: their part for the pool goes in. */
 ks_status ks_put_confirmations(ks_session *s, ks_writer *w);
 ks_status ks_get_confirmations(ks_session *s, ks_cursor *c);
+ks_status ks_refill_latest(ks_session *s);
 int ks_confirmations_due(const ks_session *s);
 /* Bob: the tag of Alice on block b proves that she heard all announcements up to that block's. */
 void ks_confirmations_heard(ks_session *s, uint32_t announcements);
@@ -255,13 +263,30 @@ ks_status ks_start_receive(ks_session *s, const uint8_t *message, size_t bytes);
 /* Bob: forgets confirmations that Alice does not wait for, by her HELLO. */
 void ks_confirmations_restrict(ks_session *s, const ks_cursor *waits);
 
+/* ---- session_limits.c */
+ks_outcome ks_cause_outcome(ks_cause cause);
+ks_status ks_cause_status(ks_cause cause);
+/* A security failure: counts it; 1 when there were too many in a row. */
+int ks_failure_is_last(ks_session *s);
+/* What a block may cost at most: charged when it begins. */
+double ks_life_of_block(const ks_session *s);
+void ks_life_charge(ks_session *s, double epsilon);
+ks_status ks_life_fail(double spent, double bound);
+/* 1 when one more block would pass the bound on the accumulated epsilon; no further one is begun then. */
+int ks_life_is_over(ks_session *s);
+/* KS_ERR_EMPTY while storage does not know of all charges: no key may come of them; the store is asked for.
+ */
+ks_status ks_life_durable(ks_session *s);
+/* Pads that the pool will hold, by the thinner direction, when all that is under way has come in. */
+uint64_t ks_pool_planned_level(const ks_session *s);
+
 /* ---- block.c */
 ks_block *ks_block_open(ks_session *s, uint32_t number);
 ks_block *ks_block_find(ks_session *s, uint32_t number);
 void ks_block_stage(ks_session *s, ks_block *b, ks_stage stage);
 /* Ends a block with its report; the peer is told with ABORT when `tell`. */
-void ks_block_end(ks_session *s, ks_block *b, ks_outcome outcome, ks_status status, int tell,
-                  const char *format, ...) KS_PRINTF(6, 7);
+void ks_block_end(ks_session *s, ks_block *b, ks_cause cause, int tell, const char *format, ...)
+    KS_PRINTF(5, 6);
 void ks_block_reap(ks_session *s); /* frees ended blocks without jobs */
 void ks_block_lose_all(ks_session *s, const char *why);
 ks_batch *ks_batch_new(ks_block *b, ks_op op, ks_stage stage, size_t frames);

@@ -37,6 +37,18 @@ static ks_status check_start(ks_session *s) {
     return believe(s);
 }
 
+/* The pads after those of START become the hash keys of this epoch: they are burnt like any other and never
+ * stored. KS_ERR_EMPTY: that waits for storage. */
+static ks_status draw_hash_keys(ks_session *s) {
+    uint64_t index;
+    for (; s->hash_keys < 2; s->hash_keys++) {
+        const ks_direction d = (ks_direction)s->hash_keys;
+        KS_TRY(d == s->out ? ks_pool_take(s->config.pool, d, s->hash_key[d], &index)
+                           : ks_pool_take_at(s->config.pool, d, s->start_pad[d] + 1, s->hash_key[d]));
+    }
+    return KS_OK;
+}
+
 static void open_session(ks_session *s) {
     s->state = KS_SESSION_OPEN;
     s->last_tag_at = s->now;
@@ -66,7 +78,10 @@ static ks_status go_on(ks_session *s) {
         s->state = KS_SESSION_STORING;
     }
     if (s->state == KS_SESSION_STORING) {
-        if (!ks_pool_durable(s->config.pool)) {
+        ks_status status = draw_hash_keys(s);
+        if (status != KS_OK && status != KS_ERR_EMPTY)
+            return status;
+        if (status == KS_ERR_EMPTY || !ks_pool_durable(s->config.pool)) {
             ks_request_store(s);
             return KS_OK;
         }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tags and confirmations: Wegman-Carter tags under one-time pads that are burnt durably before use, and the
  * announcements by which Alice learns that Bob accepted a block. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,8 +24,11 @@ ks_status ks_start_transcript(ks_session *s, ks_transcript *t, const char *purpo
         ks_writer_release(&w);
         return ks_fail(KS_ERR_MEMORY, "no memory for a transcript");
     }
-    const uint8_t *const keys[2] = {ks_pool_hash_key(s->config.pool, KS_ALICE_TO_BOB),
-                                    ks_pool_hash_key(s->config.pool, KS_BOB_TO_ALICE)};
+    /* START proves the greetings under the hash keys of the pool; each epoch has its own after that. */
+    const int own = s->hash_keys == 2;
+    const uint8_t *const keys[2] = {
+        own ? s->hash_key[KS_ALICE_TO_BOB] : ks_pool_hash_key(s->config.pool, KS_ALICE_TO_BOB),
+        own ? s->hash_key[KS_BOB_TO_ALICE] : ks_pool_hash_key(s->config.pool, KS_BOB_TO_ALICE)};
     ks_transcript_init(t, keys, w.data, w.bytes);
     ks_writer_release(&w);
     return KS_OK;
@@ -48,6 +52,12 @@ ks_status ks_tag_prepare(ks_session *s) {
     return KS_OK;
 }
 
+/* A tag of the session may be forged with the probability of its hash; those of a block are in its charge. */
+static void end_own(ks_session *s, ks_transcript *t) {
+    ks_life_charge(s, exp2(ks_hash_log2_epsilon(ks_transcript_blocks(t))));
+    ks_transcript_wipe(t);
+}
+
 ks_status ks_message_end_tagged(ks_session *s, ks_block *b, ks_message_type type, ks_writer *w) {
     uint8_t tag[TAG];
     ks_put_u64(w, s->pad_index);
@@ -63,10 +73,9 @@ ks_status ks_message_end_tagged(ks_session *s, ks_block *b, ks_message_type type
         ks_transcript_add(t, s->out, tag, sizeof tag);
         ks_put(w, tag, sizeof tag);
         if (!b)
-            ks_transcript_wipe(&own);
+            end_own(s, &own);
         status = w->failed ? ks_fail(KS_ERR_MEMORY, "no memory for a tag") : ks_message_queue(s, w);
     }
-    s->totals.pads_used++;
     s->last_tag_at = s->now;
     s->pad_ready = 0;
     ks_wipe(s->pad, sizeof s->pad);
@@ -78,21 +87,23 @@ ks_status ks_tag_check(ks_session *s, ks_block *b, const uint8_t *message, size_
     uint8_t pad[KS_PAD_BYTES], tag[TAG];
     const size_t covered = bytes - TAG;
     KS_TRY(pool_status(s, ks_pool_take_at(s->config.pool, s->in, index, pad)));
-    s->totals.pads_used++;
     ks_transcript own, *t = b ? &b->transcript : &own;
     ks_status status = b ? KS_OK : ks_start_transcript(s, &own, purpose_of(message[5]), 0);
     if (status == KS_OK) {
         ks_transcript_add(t, s->in, message, covered);
         ks_transcript_tag(t, s->in, pad, tag);
-        if (!ks_equal(tag, message + covered, TAG))
+        if (ks_equal(tag, message + covered, TAG)) {
+            ks_pool_prove(s->config.pool, s->in, index);
+        } else {
+            s->totals.auth_failures++;
+            s->tag_failed = 1;
             status =
                 ks_fail(KS_ERR_AUTH,
                         "the peer's tag does not verify: another pre-shared key, or somebody in the middle");
-        else
-            ks_pool_prove(s->config.pool, s->in, index);
+        }
         ks_transcript_add(t, s->in, message + covered, TAG);
         if (!b)
-            ks_transcript_wipe(&own);
+            end_own(s, &own);
     }
     ks_wipe(pad, sizeof pad);
     ks_wipe(tag, sizeof tag);
@@ -159,7 +170,7 @@ ks_status ks_tags_check(ks_session *s) {
         *waiting = (ks_writer){0};
         ks_status status = checked;
         if (checked == KS_ERR_AUTH && b) { /* costs the block, not the session */
-            ks_block_end(s, b, KS_OUTCOME_AUTH, KS_ERR_AUTH, 1, "%s", ks_error_detail());
+            ks_block_end(s, b, KS_CAUSE_TAG, 1, "%s", ks_error_detail());
             status = KS_OK;
         } else if (checked == KS_OK) {
             status = use_verified(s, b, &message);
@@ -202,6 +213,15 @@ static ks_status refill(ks_session *s, const ks_pending *p) {
     KS_TRY(ks_pool_refill(s->config.pool, p->epoch, p->block, p->refill, p->refill_bytes));
     ks_request_store(s);
     return KS_OK;
+}
+
+/* Bob: what the block just added to the list has for the pool; its place among the others is that of the
+ * list, which is the order of the announcements. */
+ks_status ks_refill_latest(ks_session *s) {
+    const ks_pending *p = s->pending;
+    while (p && p->next)
+        p = p->next;
+    return p ? refill(s, p) : KS_OK;
 }
 
 static void remove_pending(ks_session *s, ks_pending **at) {

@@ -139,7 +139,10 @@ int ks_link_choice_apply(ks_link_parameters *out, const ks_link_choice *c) {
 
 void ks_work_choice_init(ks_work_choice *choice) {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    *choice = (ks_work_choice){.threads = cores > 0 ? (uint64_t)cores : 1};
+    *choice = (ks_work_choice){.threads = cores > 0 ? (uint64_t)cores : 1,
+                               .pool_floor = UINT64_MAX,
+                               .max_failures = UINT64_MAX,
+                               .epsilon_life = NAN};
 }
 
 int ks_work_choice_apply(ks_session_config *out, uint32_t *threads, const ks_work_choice *c) {
@@ -152,6 +155,14 @@ int ks_work_choice_apply(ks_session_config *out, uint32_t *threads, const ks_wor
         out->blocks_in_flight = (uint32_t)c->blocks_in_flight;
     if (c->pool_target)
         out->pool_target = c->pool_target;
+    if (c->pool_floor != UINT64_MAX)
+        out->pool_floor = c->pool_floor;
+    else if (out->pool_floor > out->pool_target)
+        out->pool_floor = out->pool_target;
+    if (c->max_failures != UINT64_MAX)
+        out->failures_to_stop = c->max_failures > UINT32_MAX ? UINT32_MAX : (uint32_t)c->max_failures;
+    if (!isnan(c->epsilon_life))
+        out->epsilon_life = c->epsilon_life;
     out->expected_qber = c->expected_qber;
     return 0;
 }

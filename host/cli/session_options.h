@@ -102,8 +102,8 @@ int ks_parse_intensities(ks_source *out, const char *text);
 
 /* Work of the protocol in this process. */
 typedef struct ks_work_choice {
-    uint64_t threads, blocks_in_flight, pool_target;
-    double expected_qber;
+    uint64_t threads, blocks_in_flight, pool_target, pool_floor, max_failures;
+    double expected_qber, epsilon_life;
 } ks_work_choice;
 
 #define KS_WORK_CHOICE_OPTIONS(c)                                                                            \
@@ -121,6 +121,24 @@ typedef struct ks_work_choice {
          &(c).expected_qber,                                                                                 \
          "Q",                                                                                                \
          "of the key, for Alice's first blocks (as the test basis)",                                         \
+         NULL},                                                                                              \
+        {"max-failures",                                                                                     \
+         0,                                                                                                  \
+         KS_OPTION_U64,                                                                                      \
+         &(c).max_failures,                                                                                  \
+         "N",                                                                                                \
+         "stop after so many security failures in a row; 0: never (8)",                                      \
+         NULL},                                                                                              \
+        {"epsilon-life",                                                                                     \
+         0,                                                                                                  \
+         KS_OPTION_NUMBER,                                                                                   \
+         &(c).epsilon_life,                                                                                  \
+         "E",                                                                                                \
+         "stop before the link's blocks add up to this epsilon; 0: never (1e-3)",                            \
+         NULL},                                                                                              \
+        {"pool-floor",  0,                                                                                   \
+         KS_OPTION_U64, &(c).pool_floor,                                                                     \
+         "N",           "Bob: no key leaves while the authentication pool has fewer pads (16)",              \
          NULL},                                                                                              \
     {                                                                                                        \
         "pool-target", 0, KS_OPTION_U64, &(c).pool_target, "N",                                              \

@@ -71,6 +71,7 @@ static void print_block(ks_session_report *report, const ks_block_report *b) {
     json_t *o =
         json_pack("{s:s,s:s,s:i,s:i,s:s,s:s}", "event", "block", "role", report->who, "epoch", (int)b->epoch,
                   "block", (int)b->block, "outcome", outcome_name(b->outcome), "reason", b->reason);
+    json_object_set_new(o, "cause", json_string(ks_cause_name(b->cause)));
     json_object_set_new(o, "pulses", integer(b->slots));
     json_object_set_new(o, "detections", integer(b->detections));
     json_object_set_new(o, "sifted_bits", integer(b->sifted_bits));
@@ -183,6 +184,9 @@ void ks_session_report_summary(ks_session_report *report, ks_session_summary *ou
     out->phase_error = ratio(report->phase_error_bits, report->key_detections);
     out->efficiency = ratio((double)t->disclosed_bits, report->disclosed_ideal);
     out->realtime_factor = ratio(out->source_seconds, out->seconds);
+    const uint64_t paid = t->pads_used * 8 * KS_PAD_BYTES;
+    out->net_bits = t->secret_bits > paid ? t->secret_bits - paid : 0;
+    out->net_bps = ratio((double)out->net_bits, out->source_seconds);
     out->secret_bps = ratio((double)t->secret_bits, out->source_seconds);
     out->sifted_bps = ratio((double)t->sifted_bits, out->source_seconds);
     pthread_mutex_unlock(&report->lock);
@@ -215,7 +219,12 @@ static json_t *summary_object(const ks_session_report *report, const ks_session_
                   {"frames_dropped", t->frames_dropped},
                   {"bytes_sent", t->bytes_sent},
                   {"bytes_received", t->bytes_received},
-                  {"pads_used", t->pads_used}};
+                  {"pads_used", t->pads_used},
+                  {"net_bits", s->net_bits},
+                  {"pool_level_alice_to_bob", t->pool_level[KS_ALICE_TO_BOB]},
+                  {"pool_level_bob_to_alice", t->pool_level[KS_BOB_TO_ALICE]},
+                  {"auth_failures", t->auth_failures},
+                  {"failures_in_a_row", t->failures}};
     const struct {
         const char *name;
         double value;
@@ -228,7 +237,9 @@ static json_t *summary_object(const ks_session_report *report, const ks_session_
                    {"realtime_factor", s->realtime_factor},
                    {"secret_bps", s->secret_bps},
                    {"sifted_bps", s->sifted_bps},
-                   {"epsilon", t->epsilon}};
+                   {"net_bps", s->net_bps},
+                   {"epsilon", t->epsilon},
+                   {"epsilon_life", t->epsilon_life}};
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
         json_object_set_new(o, counts[i].name, integer(counts[i].value));
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)

@@ -43,8 +43,8 @@ typedef struct ks_session_summary {
     double seconds,
         source_seconds; /* wall time since the first detection left; time of the source in finished blocks */
     double qber, test_qber, phase_error, efficiency;
-    uint64_t leak_bits;
-    double realtime_factor, secret_bps, sifted_bps; /* rates over the time of the source */
+    uint64_t leak_bits, net_bits;                            /* net: what authentication used is taken off */
+    double realtime_factor, secret_bps, net_bps, sifted_bps; /* rates over the time of the source */
     uint32_t notes;
 } ks_session_summary;
 void ks_session_report_summary(ks_session_report *report, ks_session_summary *out,

@@ -59,11 +59,16 @@ void ks_session_text_print(FILE *out, const json_t *r) {
             "QBER", 100 * number(r, "qber"), 100 * number(r, "test_qber"), 100 * number(r, "phase_error"));
     fprintf(out, "  %-12s %llu bits, efficiency %.3f; %llu frames, %llu dropped\n", "disclosed",
             count(r, "leak_bits"), number(r, "efficiency"), count(r, "frames"), count(r, "frames_dropped"));
-    fprintf(out, "  %-12s %llu bits: %sb/s of the source, %sb/s here; epsilon %.2g\n", "secret key",
-            count(r, "secret_bits"), ks_scaled(a, number(r, "secret_bps")),
-            ks_scaled(b, seconds > 0 ? (double)count(r, "secret_bits") / seconds : 0), number(r, "epsilon"));
-    fprintf(out, "  %-12s %llu, %llu confirmed; %llu bits kept for authentication, %llu pads used\n", "keys",
-            count(r, "keys"), count(r, "keys_confirmed"), count(r, "pool_bits"), count(r, "pads_used"));
+    fprintf(out, "  %-12s %llu bits: %sb/s of the source, %sb/s here", "secret key", count(r, "secret_bits"),
+            ks_scaled(a, number(r, "secret_bps")),
+            ks_scaled(b, seconds > 0 ? (double)count(r, "secret_bits") / seconds : 0));
+    fprintf(out, "; net of authentication %sb/s\n", ks_scaled(a, number(r, "net_bps")));
+    fprintf(out, "  %-12s %.2g, over the life of the link %.2g\n", "epsilon", number(r, "epsilon"),
+            number(r, "epsilon_life"));
+    fprintf(out, "  %-12s %llu, %llu confirmed\n", "keys", count(r, "keys"), count(r, "keys_confirmed"));
+    fprintf(out, "  %-12s %llu bits put in, %llu pads used, %llu and %llu left; %llu tags failed\n", "pool",
+            count(r, "pool_bits"), count(r, "pads_used"), count(r, "pool_level_alice_to_bob"),
+            count(r, "pool_level_bob_to_alice"), count(r, "auth_failures"));
     print_stages(out, r);
     if (json_is_true(json_object_get(r, "test_only")))
         fprintf(out, "  TEST ONLY: states or randomness are reproducible, so these keys are not secret\n");

@@ -48,8 +48,11 @@ typedef struct ks_session_config {
     ks_role role;
     ks_link_parameters link;
     uint32_t blocks_in_flight; /* 1..64: blocks between their first detection and their last tag */
-    uint32_t failures_to_stop; /* consecutive security failures that end the session; 0: never */
+    uint32_t failures_to_stop; /* consecutive security failures (ks_cause) that end the session; 0: never */
     uint64_t pool_target;      /* pads a direction to refill to before keys leave; at most KS_POOL_CAPACITY / 2 */
+    uint64_t pool_floor;       /* Bob refuses a key that leaves while the pool holds fewer; at most pool_target of either end */
+    double epsilon_life;       /* bound on the epsilon accumulated over the life of the pool: no block is begun that would pass
+                                * it, and the session ends with KS_ERR_SECURITY; 0: no bound */
     double expected_qber;      /* Alice: error rate of the key basis to correct for until blocks have told it; 0: that of the
                                 * test basis */
     int live;                  /* Bob. 0: input waits when blocks pile up; 1: input must not wait, whole blocks are skipped */
@@ -72,6 +75,26 @@ typedef enum ks_outcome {
     KS_OUTCOME_LOST      /* the connection ended before the block did */
 } ks_outcome;
 
+/* Why a block gave no key. Both ends give the same cause. */
+typedef enum ks_cause {
+    KS_CAUSE_NONE,
+    KS_CAUSE_SHORT,        /* nothing: too few detections or too many errors for a key */
+    KS_CAUSE_CONNECTION,   /* lost: with the connection, or with the session */
+    KS_CAUSE_INPUT,        /* lost: the input ended inside the block */
+    KS_CAUSE_LIFE,         /* refused: the bound on the accumulated epsilon */
+    /* The rest are security failures; so many in a row end the session. */
+    KS_CAUSE_SIZE,         /* more detections than agreed */
+    KS_CAUSE_TEST_QBER,    /* errors of the test basis, or of the sample of the key basis, over the limit */
+    KS_CAUSE_KEY_QBER,     /* errors of the key basis over the limit */
+    KS_CAUSE_VERIFICATION, /* errors were left after correction */
+    KS_CAUSE_LEAKAGE,      /* more was disclosed than the largest leakage class holds */
+    KS_CAUSE_LENGTH,       /* Alice asked for more key than Bob computes */
+    KS_CAUSE_FLOOR,        /* a key would have left while the authentication pool was below its floor */
+    KS_CAUSE_TAG,          /* a tag did not verify */
+    KS_CAUSE_COUNT
+} ks_cause;
+KS_API const char *ks_cause_name(ks_cause cause);
+
 typedef enum ks_stage {
     KS_STAGE_COLLECT, KS_STAGE_SIFT, KS_STAGE_RECONCILE, KS_STAGE_VERIFY, KS_STAGE_AMPLIFY, KS_STAGE_CONFIRM, KS_STAGE_COUNT
 } ks_stage;
@@ -81,6 +104,7 @@ KS_API const char *ks_stage_name(ks_stage stage);
 typedef struct ks_block_report {
     uint32_t epoch, block;
     ks_outcome outcome;
+    ks_cause cause;
     ks_status status;
     char reason[160];
     uint64_t slots, detections, sifted_bits, test_bits;
@@ -96,7 +120,7 @@ typedef struct ks_block_report {
     uint64_t secret_bits;      /* l as used: whole bytes */
     uint64_t pool_bits;        /* of these, put into the authentication pool */
     uint32_t keys;             /* application keys made */
-    double epsilon;            /* security parameter of the block */
+    double epsilon;            /* security parameter of the block, charged when it begins, whatever becomes of it */
     uint32_t notes;            /* KS_RING_NOTE_* */
     uint64_t stage_ns[KS_STAGE_COUNT];   /* wall time between the ends of the stages, by the driver's clock */
     uint64_t compute_ns[KS_STAGE_COUNT]; /* compute time of the jobs */
@@ -106,10 +130,15 @@ typedef struct ks_session_totals {
     uint64_t blocks, blocks_with_key, blocks_aborted, blocks_skipped;
     uint64_t slots, detections, sifted_bits, test_bits, test_errors, key_errors, disclosed_bits, secret_bits, pool_bits;
     uint64_t keys, keys_confirmed, frames, frames_dropped;
-    uint64_t bytes_sent, bytes_received, messages_sent, messages_received, pads_used;
+    uint64_t bytes_sent, bytes_received, messages_sent, messages_received;
+    uint64_t pads_used;     /* of both directions, those skipped included: 128 bits each off secret_bits give the net key */
+    uint64_t pool_level[2]; /* pads left, each direction */
+    uint64_t auth_failures; /* tags of the peer that did not verify */
     uint64_t stage_ns[KS_STAGE_COUNT], compute_ns[KS_STAGE_COUNT];
-    double epsilon; /* accumulated over the session */
+    double epsilon;      /* accumulated over the session */
+    double epsilon_life; /* and over the life of the pool */
     uint32_t blocks_open, epoch;
+    uint32_t failures;   /* security failures in a row, up to now */
 } ks_session_totals;
 
 typedef enum ks_action_kind {

@@ -50,6 +50,7 @@ struct fixture {
     uint64_t now;
     int live, survive_strangers;
     uint64_t pool_target;                                                              /* 0: the default */
+    void (*configure)(fixture *f, ks_session_config *config);                          /* may be NULL */
     ks_status (*store)(void *end, uint64_t offset, const uint8_t *data, size_t bytes); /* may be NULL */
 };
 
@@ -169,6 +170,8 @@ static inline ks_status fixture_start_end(fixture *f, int role, uint8_t secret) 
     c.session.survive_strangers = f->survive_strangers;
     if (f->pool_target)
         c.session.pool_target = f->pool_target;
+    if (f->configure)
+        f->configure(f, &c.session);
     c.session.random = ks_random_seeded(&e->seed);
     ks_status status = ks_device_open_cpu(&e->device, 0);
     if (status == KS_OK && !e->pool)
