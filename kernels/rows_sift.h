@@ -77,6 +77,11 @@ typedef uint64_t ks_k_bit_count_fn(const uint64_t *a, const uint64_t *b, size_t 
 /* Number of positions below n where a and b differ. */
 typedef uint64_t ks_k_bit_xor_count_fn(const uint64_t *a, const uint64_t *b, size_t n);
 
+/* Transpose of a bit matrix: bit r of row c of out = bit c of row r of in. `in` has `rows` rows of (columns +
+ * 63) / 64 words, `out` `columns` rows of (rows + 63) / 64 words, tails zero. No overlap. Packs frames side
+ * by side and takes them apart. */
+typedef void ks_k_bit_transpose_fn(uint64_t *out, const uint64_t *in, size_t rows, size_t columns);
+
 /* counts[k] = number of positions below n where mask is set and low + 2 high = k, for k = 0..3: counts by
  * intensity. */
 typedef void ks_k_bit_tally_fn(uint64_t counts[4], const uint64_t *mask, const uint64_t *low,

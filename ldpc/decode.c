@@ -76,13 +76,13 @@ static double log_likelihood(double q) {
 }
 
 /* The tables are made for KS_BASE_WEIGHT at the threshold; fewer errors make a received bit worth more. */
-static uint32_t weight_of(const ks_ldpc_request *request) {
-    const ks_code_rate *r = ks_code_rate_of(request->rate);
+uint32_t ks_code_weight(uint16_t rate, double qber) {
+    const ks_code_rate *r = ks_code_rate_of(rate);
     const ks_base_spec *spec = &ks_family[r->base];
     double threshold = ks_code_threshold(spec, r->merges);
-    if (!(request->qber > 0 && request->qber < threshold))
+    if (!(qber > 0 && qber < threshold))
         return KS_BASE_WEIGHT;
-    double more = round((log_likelihood(request->qber) - log_likelihood(threshold)) / spec->step);
+    double more = round((log_likelihood(qber) - log_likelihood(threshold)) / spec->step);
     return KS_BASE_WEIGHT + (more < 7 ? (uint32_t)more : 7);
 }
 
@@ -119,7 +119,7 @@ ks_status ks_ldpc_decode(ks_ldpc_workspace *workspace, ks_ldpc_result *result, u
                          .received = request->received,
                          .syndrome = request->syndrome,
                          .real_bits = (uint32_t)request->real_bits,
-                         .weight = weight_of(request),
+                         .weight = ks_code_weight(request->rate, request->qber),
                          .max_passes =
                              request->max_iterations ? request->max_iterations : KS_CODE_DEFAULT_PASSES,
                          .patience = KS_CODE_PATIENCE};

@@ -9,7 +9,7 @@
 #ifndef KS_GPU_PORT_H
 #define KS_GPU_PORT_H
 
-#if defined(__OPENCL_VERSION__)
+#if defined(__OPENCL_C_VERSION__) || defined(__OPENCL_VERSION__)
 
 typedef uchar ks_u8;
 typedef char ks_i8;

@@ -8,7 +8,6 @@
 #include "pipeline/status.h"
 
 enum {
-    SLOT_FRAMES = 0, /* the graph's first edges are not needed: they stand in the code */
     SLOT_RECEIVED = 2,
     SLOT_SYNDROMES = 3,
     SLOT_DECODED = 4,
@@ -17,8 +16,9 @@ enum {
     SLOT_STATE = 7,
     SLOT_QUEUE = 8,
     SLOT_SOFT = 9,
+    SLOT_FRAMES = 10,
     BATCH_MAX = 4096, /* frames a launch */
-    LEVELS = 32, /* DECODE_LEVELS of kernels/gpu/decode.cl */
+    LEVELS = 32,      /* DECODE_LEVELS of kernels/gpu/decode.cl */
     HEAD = 4 + LEVELS,
     OUT_WORDS = 4,
     ITEMS_MAX = 512,
@@ -27,10 +27,10 @@ enum {
 _Static_assert((int)KS_BASE_LEVELS_MAX <= (int)LEVELS, "every remap fits");
 
 typedef struct sizes {
-    size_t frame, syndrome;         /* bytes */
-    size_t state_words;             /* 32-bit words of state a check of every row */
-    size_t groups;                  /* at work at once */
-    size_t code_bytes, soft_bytes;  /* soft_bytes: 0 where the soft values are in local memory */
+    size_t frame, syndrome;        /* bytes */
+    size_t state_words;            /* 32-bit words of state a check of every row */
+    size_t groups;                 /* at work at once */
+    size_t code_bytes, soft_bytes; /* soft_bytes: 0 where the soft values are in local memory */
     uint32_t items;
 } sizes;
 
@@ -99,7 +99,7 @@ static ks_status send_frames(ks_lane *lane, const ks_lane_decoding *d, ks_gpu_me
     return ks_gpu_write(lane->queue, *out, 0, host, bytes);
 }
 
-static ks_status launch(ks_lane *lane, const ks_lane_decoding *d, const sizes *s, const ks_gpu_arg *args, size_t count) {
+static ks_status launch(ks_lane *lane, const sizes *s, const ks_gpu_arg *args, size_t count) {
     return ks_gpu_run(lane->queue,
                       &(ks_gpu_launch){.kernel = s->soft_bytes ? ks_gpu_decode_global : ks_gpu_decode_local,
                                        .groups = (uint32_t)s->groups,
@@ -109,9 +109,10 @@ static ks_status launch(ks_lane *lane, const ks_lane_decoding *d, const sizes *s
                       args, count);
 }
 
-/* Frames and syndromes stand in the host memory of their slots; leaves words and outcomes in that of SLOT_DECODED and
- * SLOT_OUT. */
-static ks_status run(ks_lane *lane, const ks_lane_decoding *d, const sizes *s, const void *frames, const void *syndromes) {
+/* Frames and syndromes stand in the host memory of their slots; leaves words and outcomes in that of
+ * SLOT_DECODED and SLOT_OUT. */
+static ks_status run(ks_lane *lane, const ks_lane_decoding *d, const sizes *s, const void *frames,
+                     const void *syndromes) {
     const ks_ldpc_lists *rows = d->by_row;
     ks_gpu_memory *received, *synd, *decoded, *out, *code, *edges, *first, *state, *queue, *info, *soft;
     void *words, *outcomes;
@@ -129,19 +130,26 @@ static ks_status run(ks_lane *lane, const ks_lane_decoding *d, const sizes *s, c
     KS_TRY(ks_gpu_write(lane->queue, received, 0, frames, d->count * s->frame));
     KS_TRY(ks_gpu_write(lane->queue, synd, 0, syndromes, d->count * s->syndrome));
     KS_TRY(ks_gpu_zero(lane->queue, queue, 0, 4));
-    ks_gpu_arg args[16] = {KS_GPU_MEMORY(out),      KS_GPU_MEMORY(decoded),
-                           KS_GPU_MEMORY(received), KS_GPU_MEMORY(synd),
-                           KS_GPU_MEMORY(info),     KS_GPU_MEMORY(code),
-                           KS_GPU_MEMORY(edges),    KS_GPU_MEMORY(state),
-                           KS_GPU_MEMORY(queue),    KS_GPU_U32((uint32_t)d->count),
-                           KS_GPU_U32(rows->rows),  KS_GPU_U32(rows->columns),
-                           KS_GPU_U32(rows->z),     KS_GPU_U32(d->real_bits),
+    ks_gpu_arg args[16] = {KS_GPU_MEMORY(out),
+                           KS_GPU_MEMORY(decoded),
+                           KS_GPU_MEMORY(received),
+                           KS_GPU_MEMORY(synd),
+                           KS_GPU_MEMORY(info),
+                           KS_GPU_MEMORY(code),
+                           KS_GPU_MEMORY(edges),
+                           KS_GPU_MEMORY(state),
+                           KS_GPU_MEMORY(queue),
+                           KS_GPU_U32((uint32_t)d->count),
+                           KS_GPU_U32(rows->rows),
+                           KS_GPU_U32(rows->columns),
+                           KS_GPU_U32(rows->z),
+                           KS_GPU_U32(d->real_bits),
                            KS_GPU_U32((uint32_t)s->state_words)};
     if (s->soft_bytes) {
         KS_TRY(ks_lane_device(lane, SLOT_SOFT, s->groups * s->soft_bytes, &soft));
         args[15] = KS_GPU_MEMORY(soft);
     }
-    KS_TRY(launch(lane, d, s, args, s->soft_bytes ? 16 : 15));
+    KS_TRY(launch(lane, s, args, s->soft_bytes ? 16 : 15));
     KS_TRY(ks_gpu_read(lane->queue, words, decoded, 0, d->count * s->frame));
     KS_TRY(ks_gpu_read(lane->queue, outcomes, out, 0, d->count * OUT_WORDS * 4));
     return ks_gpu_finish(lane->queue);
@@ -180,7 +188,8 @@ static ks_status decode_alike(ks_lane *lane, batch *b, ks_frame_task *tasks, siz
     const ks_code_rate *rate = ks_code_rate_of(tasks->rate);
     const size_t n = (size_t)1 << tasks->log2n;
     if (!ks_ldpc_supports(tasks->rate, tasks->log2n))
-        return ks_fail(KS_ERR_ARGUMENT, "rate %u does not serve frames of 2^%u bits", tasks->rate, tasks->log2n);
+        return ks_fail(KS_ERR_ARGUMENT, "rate %u does not serve frames of 2^%u bits", tasks->rate,
+                       tasks->log2n);
     if (tasks->real_bits == 0 || tasks->real_bits > n)
         return ks_fail(KS_ERR_ARGUMENT, "%zu bits of %zu", tasks->real_bits, n);
     const ks_base_spec *spec = &ks_family[rate->base];
@@ -221,12 +230,20 @@ static ks_status decode_alike(ks_lane *lane, batch *b, ks_frame_task *tasks, siz
 
 ks_status ks_lane_decode(ks_lane *lane, ks_frame_task *tasks, size_t count) {
     batch *b = malloc(sizeof *b);
-    ks_status status = b ? KS_OK : ks_fail(KS_ERR_MEMORY, "no memory for a batch");
-    for (size_t done = 0, n; done < count && status == KS_OK; done += n) {
+    uint32_t *limits = malloc(count * sizeof *limits);
+    ks_status status = b && limits ? KS_OK : ks_fail(KS_ERR_MEMORY, "no memory for a batch");
+    for (size_t i = 0; limits && i < count; i++)
+        limits[i] = tasks[i].iterations;
+    size_t done = 0;
+    for (size_t n; done < count && status == KS_OK; done += status == KS_OK ? n : 0) {
         n = ks_lane_alike(&tasks[done], count - done);
         n = n < BATCH_MAX ? n : BATCH_MAX;
         status = decode_alike(lane, b, &tasks[done], n);
     }
+    /* What failed is decoded again elsewhere: with the limits it came with. */
+    for (size_t i = 0; limits && status != KS_OK && i < done; i++)
+        tasks[i].iterations = limits[i];
     free(b);
+    free(limits);
     return status;
 }

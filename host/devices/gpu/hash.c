@@ -38,7 +38,8 @@ static uint32_t groups_for(size_t count) {
     return groups;
 }
 
-/* value (the first 16 bytes of slot 2's host memory) = polynomial of the blocks in slot 0, before the last factor. */
+/* value (the first 16 bytes of slot 2's host memory) = polynomial of the blocks in slot 0, before the last
+ * factor. */
 static ks_status launch(ks_lane *lane, const uint8_t key[BLOCK], size_t count, uint8_t **value) {
     uint8_t powers[2][1 + LEVELS + 1][BLOCK], raised[BLOCK];
     const uint32_t groups = groups_for(count);
@@ -59,19 +60,21 @@ static ks_status launch(ks_lane *lane, const uint8_t key[BLOCK], size_t count, u
     KS_TRY(ks_lane_host(lane, 4, BLOCK, (void **)value));
     const ks_gpu_arg first[] = {KS_GPU_MEMORY(values), KS_GPU_MEMORY(blocks), KS_GPU_MEMORY(factors[0]),
                                 KS_GPU_U64(count)};
-    KS_TRY(ks_gpu_run(lane->queue,
-                      &(ks_gpu_launch){.kernel = ks_gpu_poly_hash, .groups = groups, .groups_y = 1, .items = ITEMS},
-                      first, 4));
+    KS_TRY(ks_gpu_run(
+        lane->queue,
+        &(ks_gpu_launch){.kernel = ks_gpu_poly_hash, .groups = groups, .groups_y = 1, .items = ITEMS}, first,
+        4));
     const ks_gpu_arg second[] = {KS_GPU_MEMORY(result), KS_GPU_MEMORY(values), KS_GPU_MEMORY(factors[1]),
                                  KS_GPU_U64(groups)};
-    KS_TRY(ks_gpu_run(lane->queue,
-                      &(ks_gpu_launch){.kernel = ks_gpu_poly_hash, .groups = 1, .groups_y = 1, .items = GROUPS_MAX},
-                      second, 4));
+    KS_TRY(ks_gpu_run(
+        lane->queue,
+        &(ks_gpu_launch){.kernel = ks_gpu_poly_hash, .groups = 1, .groups_y = 1, .items = GROUPS_MAX}, second,
+        4));
     return ks_gpu_read(lane->queue, *value, result, 0, BLOCK);
 }
 
-ks_status ks_lane_poly_hash(ks_lane *lane, uint8_t state[BLOCK], const uint8_t key[BLOCK], const uint8_t *blocks,
-                            size_t count) {
+ks_status ks_lane_poly_hash(ks_lane *lane, uint8_t state[BLOCK], const uint8_t key[BLOCK],
+                            const uint8_t *blocks, size_t count) {
     if (count == 0)
         return KS_OK;
     void *host;
@@ -89,7 +92,8 @@ ks_status ks_lane_poly_hash(ks_lane *lane, uint8_t state[BLOCK], const uint8_t k
     return KS_OK;
 }
 
-ks_status ks_lane_hash(ks_lane *lane, uint8_t tag[16], const uint8_t key[16], const uint64_t *bits, size_t n) {
+ks_status ks_lane_hash(ks_lane *lane, uint8_t tag[16], const uint8_t key[16], const uint64_t *bits,
+                       size_t n) {
     size_t blocks = n / 128;
     uint8_t state[BLOCK] = {0}, last[BLOCK] = {0};
     KS_TRY(ks_lane_poly_hash(lane, state, key, (const uint8_t *)bits, blocks));

@@ -84,3 +84,7 @@ ks_status ks_lane_settle(ks_lane *lane) {
         }
     return status == KS_OK ? finished : status;
 }
+
+int ks_lane_supports(ks_op op) {
+    return op == KS_OP_SYNDROME || op == KS_OP_DECODE || op == KS_OP_HASH;
+}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A lane of a GPU device: a queue of its own and memory that grows and is kept between jobs. A lane works on one job at a
- * time; several lanes make copies and kernels of different jobs overlap. */
+/* A lane of a GPU device: a queue of its own and memory that grows and is kept between jobs. A lane works on
+ * one job at a time; several lanes make copies and kernels of different jobs overlap. */
 #ifndef KS_HOST_DEVICES_GPU_LANE_H
 #define KS_HOST_DEVICES_GPU_LANE_H
 
@@ -29,27 +29,32 @@ void ks_lane_wipe(ks_lane *lane); /* frees everything; a zeroed lane is allowed 
 KS_MUST_CHECK ks_status ks_lane_device(ks_lane *lane, unsigned slot, size_t bytes, ks_gpu_memory **out);
 KS_MUST_CHECK ks_status ks_lane_host(ks_lane *lane, unsigned slot, size_t bytes, void **out);
 /* Host and device memory of a slot, and the copy between them enqueued. */
-KS_MUST_CHECK ks_status ks_lane_send(ks_lane *lane, unsigned slot, const void *data, size_t bytes, ks_gpu_memory **out);
-/* Ends a job: waits for the queue, then zeroes what the job used on both sides. To be called after failures too. */
+KS_MUST_CHECK ks_status ks_lane_send(ks_lane *lane, unsigned slot, const void *data, size_t bytes,
+                                     ks_gpu_memory **out);
+/* Ends a job: waits for the queue, then zeroes what the job used on both sides. To be called after failures
+ * too. */
 KS_MUST_CHECK ks_status ks_lane_settle(ks_lane *lane);
 
 /* The operations. Outputs are written only when everything succeeded. */
 KS_MUST_CHECK ks_status ks_lane_syndrome(ks_lane *lane, ks_frame_task *tasks, size_t count);
 KS_MUST_CHECK ks_status ks_lane_decode(ks_lane *lane, ks_frame_task *tasks, size_t count);
-KS_MUST_CHECK ks_status ks_lane_hash(ks_lane *lane, uint8_t tag[16], const uint8_t key[16], const uint64_t *bits, size_t n);
+KS_MUST_CHECK ks_status ks_lane_hash(ks_lane *lane, uint8_t tag[16], const uint8_t key[16],
+                                     const uint64_t *bits, size_t n);
 int ks_lane_supports(ks_op op);
 
 /* The rows below them, for conformance too. */
 
 /* syndrome and frames of `count` frames, one after the other; edges by row. */
-KS_MUST_CHECK ks_status ks_lane_syndrome_batch(ks_lane *lane, uint64_t *syndromes, const uint64_t *frames, size_t count,
-                                               const ks_ldpc_lists *by_row);
-KS_MUST_CHECK ks_status ks_lane_poly_hash(ks_lane *lane, uint8_t state[KS_HASH_BLOCK], const uint8_t key[KS_HASH_BLOCK],
-                                          const uint8_t *blocks, size_t count);
-KS_MUST_CHECK ks_status ks_lane_transpose(ks_lane *lane, uint64_t *out, const uint64_t *in, size_t rows, size_t columns);
+KS_MUST_CHECK ks_status ks_lane_syndrome_batch(ks_lane *lane, uint64_t *syndromes, const uint64_t *frames,
+                                               size_t count, const ks_ldpc_lists *by_row);
+KS_MUST_CHECK ks_status ks_lane_poly_hash(ks_lane *lane, uint8_t state[KS_HASH_BLOCK],
+                                          const uint8_t key[KS_HASH_BLOCK], const uint8_t *blocks,
+                                          size_t count);
+KS_MUST_CHECK ks_status ks_lane_transpose(ks_lane *lane, uint64_t *out, const uint64_t *in, size_t rows,
+                                          size_t columns);
 
-/* Decoding of `count` frames of one code; what ks_ldpc_task says of a single one. received, syndromes and decoded: frames one
- * after the other. */
+/* Decoding of `count` frames of one code; what ks_ldpc_task says of a single one. received, syndromes and
+ * decoded: frames one after the other. */
 typedef struct ks_lane_decoding {
     const ks_ldpc_lists *by_row;
     const uint8_t *row_class;

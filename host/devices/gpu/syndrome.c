@@ -9,7 +9,8 @@
 
 enum { ITEMS = 128, SLOT_FRAMES = 2, SLOT_SYNDROMES = 3, GROUPS_Y_MAX = 65535 };
 
-ks_status ks_lane_graph(ks_lane *lane, const ks_ldpc_lists *by_row, ks_gpu_memory **first, ks_gpu_memory **edges) {
+ks_status ks_lane_graph(ks_lane *lane, const ks_ldpc_lists *by_row, ks_gpu_memory **first,
+                        ks_gpu_memory **edges) {
     const size_t rows = by_row->rows, count = by_row->first[rows];
     void *host;
     KS_TRY(ks_lane_send(lane, KS_SLOT_FIRST, by_row->first, (rows + 1) * sizeof(uint32_t), first));
@@ -35,17 +36,22 @@ static uint32_t log2_of(uint32_t power_of_two) {
 }
 
 /* `frames` in host memory good for transfer. */
-static ks_status run(ks_lane *lane, void *syndromes, const void *frames, size_t count, const ks_ldpc_lists *by_row) {
-    const size_t frame = (size_t)by_row->columns * by_row->z / 8, syndrome = (size_t)by_row->rows * by_row->z / 8;
+static ks_status run(ks_lane *lane, void *syndromes, const void *frames, size_t count,
+                     const ks_ldpc_lists *by_row) {
+    const size_t frame = (size_t)by_row->columns * by_row->z / 8,
+                 syndrome = (size_t)by_row->rows * by_row->z / 8;
     const uint32_t words = (uint32_t)(syndrome / 4);
     ks_gpu_memory *first, *edges, *in, *out;
     KS_TRY(ks_lane_graph(lane, by_row, &first, &edges));
     KS_TRY(ks_lane_device(lane, SLOT_FRAMES, count * frame, &in));
     KS_TRY(ks_lane_device(lane, SLOT_SYNDROMES, count * syndrome, &out));
     KS_TRY(ks_gpu_write(lane->queue, in, 0, frames, count * frame));
-    const ks_gpu_arg args[] = {KS_GPU_MEMORY(out),   KS_GPU_MEMORY(in),
-                               KS_GPU_MEMORY(first), KS_GPU_MEMORY(edges),
-                               KS_GPU_U32(log2_of(by_row->z / 32)), KS_GPU_U32(words),
+    const ks_gpu_arg args[] = {KS_GPU_MEMORY(out),
+                               KS_GPU_MEMORY(in),
+                               KS_GPU_MEMORY(first),
+                               KS_GPU_MEMORY(edges),
+                               KS_GPU_U32(log2_of(by_row->z / 32)),
+                               KS_GPU_U32(words),
                                KS_GPU_U32((uint32_t)(frame / 4))};
     KS_TRY(ks_gpu_run(lane->queue,
                       &(ks_gpu_launch){.kernel = ks_gpu_syndrome,
@@ -59,7 +65,8 @@ static ks_status run(ks_lane *lane, void *syndromes, const void *frames, size_t 
 
 ks_status ks_lane_syndrome_batch(ks_lane *lane, uint64_t *syndromes, const uint64_t *frames, size_t count,
                                  const ks_ldpc_lists *by_row) {
-    const size_t frame = (size_t)by_row->columns * by_row->z / 8, syndrome = (size_t)by_row->rows * by_row->z / 8;
+    const size_t frame = (size_t)by_row->columns * by_row->z / 8,
+                 syndrome = (size_t)by_row->rows * by_row->z / 8;
     void *in, *out;
     if (count == 0 || syndrome == 0)
         return KS_OK;
@@ -94,7 +101,8 @@ ks_status ks_lane_syndrome(ks_lane *lane, ks_frame_task *tasks, size_t count) {
         n = n < GROUPS_Y_MAX ? n : GROUPS_Y_MAX;
         const ks_code_rate *rate = ks_code_rate_of(task->rate);
         if (!ks_ldpc_supports(task->rate, task->log2n)) {
-            status = ks_fail(KS_ERR_ARGUMENT, "rate %u does not serve frames of 2^%u bits", task->rate, task->log2n);
+            status = ks_fail(KS_ERR_ARGUMENT, "rate %u does not serve frames of 2^%u bits", task->rate,
+                             task->log2n);
             break;
         }
         const ks_base_spec *spec = &ks_family[rate->base];

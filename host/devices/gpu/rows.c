@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Kernel rows computed on a device, behind the types of the CPU's variants: for conformance and self-test. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/devices/gpu/device.h"
+#include "pipeline/status.h"
+
+static _Thread_local ks_lane *current;
+static _Thread_local int failed;
+
+static void note(ks_status status) {
+    ks_status settled = ks_lane_settle(current);
+    failed |= status != KS_OK || settled != KS_OK;
+}
+
+static void poly_hash(uint8_t state[KS_HASH_BLOCK], const uint8_t *powers, const uint8_t *blocks,
+                      size_t count) {
+    note(ks_lane_poly_hash(current, state, powers, blocks, count));
+}
+
+static void bit_transpose(uint64_t *out, const uint64_t *in, size_t rows, size_t columns) {
+    note(ks_lane_transpose(current, out, in, rows, columns));
+}
+
+/* The lists of a row's edges from those of a column's. */
+static ks_status syndrome_by_row(uint64_t *syndrome, const uint64_t *frame, const ks_ldpc_lists *by_column) {
+    const uint32_t edges = by_column->first[by_column->columns];
+    uint32_t *first = calloc((size_t)by_column->rows + 2, sizeof *first);
+    ks_ldpc_edge *sorted = calloc((size_t)edges + 1, sizeof *sorted);
+    ks_status status = first && sorted ? KS_OK : ks_fail(KS_ERR_MEMORY, "no memory for a graph");
+    if (status == KS_OK) {
+        for (uint32_t e = 0; e < edges; e++)
+            first[by_column->edges[e].node + 2]++;
+        for (uint32_t r = 0; r < by_column->rows; r++)
+            first[r + 2] += first[r + 1];
+        for (uint32_t c = 0; c < by_column->columns; c++)
+            for (uint32_t e = by_column->first[c]; e < by_column->first[c + 1]; e++)
+                sorted[first[by_column->edges[e].node + 1]++] =
+                    (ks_ldpc_edge){.node = (uint16_t)c, .shift = by_column->edges[e].shift};
+        ks_ldpc_lists by_row = *by_column;
+        by_row.first = first;
+        by_row.edges = sorted;
+        status = ks_lane_syndrome_batch(current, syndrome, frame, 1, &by_row);
+    }
+    free(first);
+    free(sorted);
+    return status;
+}
+
+static void ldpc_syndrome(uint64_t *syndrome, const uint64_t *frame, const ks_ldpc_lists *by_column) {
+    note(syndrome_by_row(syndrome, frame, by_column));
+}
+
+static void ldpc_decode(ks_ldpc_outcome *outcome, uint64_t *decoded, const ks_ldpc_task *task, void *state) {
+    (void)state;
+    const ks_lane_decoding decoding = {.by_row = task->by_row,
+                                       .row_class = task->row_class,
+                                       .remap = task->remap,
+                                       .received = task->received,
+                                       .syndromes = task->syndrome,
+                                       .decoded = decoded,
+                                       .outcomes = outcome,
+                                       .weights = &task->weight,
+                                       .max_passes = &task->max_passes,
+                                       .count = 1,
+                                       .real_bits = task->real_bits,
+                                       .patience = task->patience};
+    note(ks_lane_decode_batch(current, &decoding));
+}
+
+static const struct {
+    const char *name;
+    void (*function)(void);
+} rows[] = {{"ldpc_syndrome", (void (*)(void))ldpc_syndrome},
+            {"ldpc_decode", (void (*)(void))ldpc_decode},
+            {"poly_hash", (void (*)(void))poly_hash},
+            {"bit_transpose", (void (*)(void))bit_transpose}};
+
+void (*ks_gpu_row(ks_device *device, const char *name))(void) {
+    if (ks_gpu_device_row_lane(&current, device) != KS_OK)
+        return NULL;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (strcmp(rows[i].name, name) == 0)
+            return rows[i].function;
+    return NULL;
+}
+
+int ks_gpu_rows_failed(void) {
+    int was = failed;
+    failed = 0;
+    return was;
+}
