@@ -32,12 +32,15 @@ test-sanitize: setup
 	cmake --build $(BUILD)-tsan -j $(JOBS) $(patsubst tests/threads/%.c,--target threads_%,$(wildcard tests/threads/*.c))
 	cd $(BUILD)-tsan && ctest --output-on-failure -R '^threads_'
 
-# Hours if wanted: fuzzing (FUZZ_SECONDS a target) and conformance with many seeds. Needs clang.
+# Hours if wanted: fuzzing (FUZZ_SECONDS a target), conformance with many seeds, every byte of every message changed. Needs clang.
 FUZZ_SECONDS ?= 300
 test-long: test
 	sh tests/fuzz/run.sh . $(BUILD)-fuzz $(FUZZ_SECONDS)
 	KS_LONG=1 $(BUILD)-test/tests/test_length_soundness
 	KS_LONG=1 $(BUILD)-test/tests/test_amplify
+	KS_LONG=1 $(BUILD)-test/tests/test_session_wire
+	$(BUILD)-test/tests/mitm $(BUILD)-test/keystill long
+	$(BUILD)-test/tests/kill_ends $(BUILD)-test/keystill $(CURDIR)/$(BUILD)-test/tests/libkiller.so long
 	for seed in $$(seq 1000 1200); do $(BUILD)-test/tests/conformance all $$seed >/dev/null || exit 1; done
 
 CLANG ?= $(firstword $(shell command -v clang clang-16 clang-15 clang-14 2>/dev/null))

@@ -248,6 +248,7 @@ ks_status ks_engine_receive(ks_engine *e, const uint8_t *message, size_t bytes) 
         status = KS_ERR_FULL;
     else
         status = ks_queue_put(&e->inbox, message, bytes);
+    e->idle = 0;
     ks_engine_unlock_changed(e);
     return status;
 }
@@ -359,4 +360,18 @@ int ks_engine_established(ks_engine *e) {
     int established = e->established;
     ks_engine_unlock(e);
     return established;
+}
+
+int ks_engine_idle(ks_engine *e) {
+    ks_engine_lock(e);
+    int idle = e->idle;
+    ks_engine_unlock(e);
+    return idle;
+}
+
+int ks_engine_awaits(ks_engine *e) {
+    ks_engine_lock(e);
+    int awaits = e->idle && e->awaits;
+    ks_engine_unlock(e);
+    return awaits;
 }

@@ -54,7 +54,7 @@ struct ks_engine {
     ks_detection *fifo; /* ring of KS_FIFO_DETECTIONS; only the pump moves fifo_at */
     size_t fifo_at, fifo_count;
     uint64_t fifo_frontier;
-    int closed, established;
+    int closed, established, idle, awaits;
     ks_status end;
     char reason[256];
     ks_status refusal; /* of the peer of this connection */

@@ -334,6 +334,8 @@ ks_status ks_engine_pump(ks_engine *e) {
     ks_engine_lock(e);
     ks_session_get_totals(e->session, &e->totals);
     e->established = ks_session_established(e->session);
+    e->awaits = ks_session_awaits(e->session);
+    e->idle = !e->inbox.bytes && !e->job_count && !e->requests && e->link_wanted == LINK_SAME;
     if (e->over && !e->closed) {
         e->closed = 1;
         ks_engine_unlock_changed(e);

@@ -509,6 +509,25 @@ int ks_session_established(const ks_session *s) {
     return s->state == KS_SESSION_OPEN;
 }
 
+/* Alice may still wait for states, or for a job; then the peer owes nothing. */
+static int block_awaits(const ks_session *s, const ks_block *b) {
+    if (b->ended || b->jobs)
+        return 0;
+    return s->config.role == KS_BOB ? b->phase != KS_PHASE_COLLECT
+                                    : b->complete && b->answered == b->detections;
+}
+
+int ks_session_awaits(const ks_session *s) {
+    if (s->state != KS_SESSION_OPEN)
+        return s->state > KS_SESSION_IDLE && s->state < KS_SESSION_OPEN;
+    if (s->finish_sent)
+        return 1;
+    for (const ks_block *b = s->blocks; b; b = b->next)
+        if (block_awaits(s, b))
+            return 1;
+    return 0;
+}
+
 uint32_t ks_session_notes(const ks_session *s) {
     return s->notes;
 }

@@ -109,8 +109,13 @@ static int closes_soon(ks_carrier *c) {
     int rounds = 0;
     do {
         before = after;
-        if (ks_engine_wait(c->engine, KS_ENGINE_CLOSED, LAST_WORDS_MS) & KS_ENGINE_CLOSED)
-            return 1;
+        for (int waited = 0; waited < LAST_WORDS_MS; waited += SLICE_MS) {
+            const int idle = ks_engine_idle(c->engine); /* asked first: it may close after the wait */
+            if (ks_engine_wait(c->engine, KS_ENGINE_CLOSED, idle ? 0 : SLICE_MS) & KS_ENGINE_CLOSED)
+                return 1;
+            if (idle)
+                return 0;
+        }
         after = heard(c->engine);
     } while (!atomic_load(&c->cancelled) && before != after && ++rounds < LAST_WORDS_ROUNDS);
     return 0;
@@ -130,9 +135,22 @@ static ks_status look_around(ks_carrier *c, uint64_t greeted_by) {
     return ks_engine_refusal(c->engine, c->cause, sizeof c->cause);
 }
 
+/* KS_ERR_IO when the peer has owed an answer for too long, alive or not: what was lost on a connection that
+ * stands does not come again. `*since`: when it last owed none. */
+static ks_status check_patience(ks_carrier *c, ks_status received, uint64_t *since) {
+    if (received == KS_OK || !ks_engine_awaits(c->engine))
+        *since = now_ms();
+    if (c->peer.answer_timeout <= 0 || now_ms() - *since <= (uint64_t)(c->peer.answer_timeout * 1000))
+        return KS_OK;
+    snprintf(c->cause, sizeof c->cause, "%s has owed an answer for %g s", ks_link_peer(c->link),
+             c->peer.answer_timeout);
+    return KS_ERR_IO;
+}
+
 /* Receives until the engine is closed (KS_OK) or the connection ends (why). */
 static ks_status receive_all(ks_carrier *c) {
     const uint64_t greeted_by = now_ms() + patience_ms(c);
+    uint64_t since = now_ms();
     while (!engine_closed(c->engine)) {
         const uint8_t *message;
         size_t bytes;
@@ -142,8 +160,12 @@ static ks_status receive_all(ks_carrier *c) {
         status = ks_link_receive(c->link, &message, &bytes, SLICE_MS);
         if (status == KS_OK)
             status = hand_over(c, message, bytes);
-        if (status == KS_OK || status == KS_ERR_EMPTY)
+        if (status == KS_OK || status == KS_ERR_EMPTY) {
+            status = check_patience(c, status, &since);
+            if (status != KS_OK)
+                return status;
             continue;
+        }
         keep_cause(c, status);
         return status == KS_ERR_CLOSED && closes_soon(c) ? keep_cause(c, KS_OK) : status;
     }

@@ -150,7 +150,9 @@ static int run(distil *d) {
     ks_both_ends_wait(&d->both);
     pthread_join(d->state_thread, NULL);
     const char *detail = d->events.detail;
-    if (input == KS_OK && d->states_status == KS_ERR_FORMAT) {
+    /* That nobody took the events any more says less than why. */
+    if ((input == KS_OK || input == KS_ERR_CLOSED || input == KS_ERR_INTERRUPTED) &&
+        d->states_status == KS_ERR_FORMAT) {
         input = d->states_status;
         detail = d->prepared.detail;
     }

@@ -168,7 +168,7 @@ int ks_work_choice_apply(ks_session_config *out, uint32_t *threads, const ks_wor
 }
 
 void ks_peer_choice_init(ks_peer_choice *choice) {
-    *choice = (ks_peer_choice){.connect_timeout = 60, .peer_timeout = 30};
+    *choice = (ks_peer_choice){.connect_timeout = 60, .peer_timeout = 30, .answer_timeout = 300};
 }
 
 static int timeout_ok(double seconds) {
@@ -179,7 +179,7 @@ int ks_peer_choice_check(const ks_peer_choice *c) {
     if (!c->listen == !c->connect)
         return ks_cli_fail(KS_EXIT_USAGE, "give either --listen ADDRESS or --connect ADDRESS");
     if (!timeout_ok(c->connect_timeout) || !timeout_ok(c->peer_timeout) || !timeout_ok(c->reconnect) ||
-        c->peer_timeout < SHORTEST_SILENCE)
+        !timeout_ok(c->answer_timeout) || c->peer_timeout < SHORTEST_SILENCE)
         return ks_cli_fail(KS_EXIT_USAGE, "time-outs are seconds from 0 to %d, --peer-timeout from %d",
                            LONGEST_TIMEOUT, SHORTEST_SILENCE);
     return 0;

@@ -151,7 +151,7 @@ int ks_work_choice_apply(ks_session_config *out, uint32_t *threads, const ks_wor
 /* The connection to the other end. */
 typedef struct ks_peer_choice {
     const char *listen, *connect;
-    double connect_timeout, peer_timeout, reconnect;
+    double connect_timeout, peer_timeout, answer_timeout, reconnect;
 } ks_peer_choice;
 
 #define KS_PEER_CHOICE_OPTIONS(c)                                                                            \
@@ -171,6 +171,13 @@ typedef struct ks_peer_choice {
          &(c).peer_timeout,                                                                                  \
          "S",                                                                                                \
          "a silent peer is dead after (30)",                                                                 \
+         NULL},                                                                                              \
+        {"answer-timeout",                                                                                   \
+         0,                                                                                                  \
+         KS_OPTION_NUMBER,                                                                                   \
+         &(c).answer_timeout,                                                                                \
+         "S",                                                                                                \
+         "a peer that owes an answer for so long is gone; 0: never (300)",                                   \
          NULL},                                                                                              \
     {                                                                                                        \
         "reconnect", 0, KS_OPTION_NUMBER, &(c).reconnect, "S",                                               \

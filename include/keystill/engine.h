@@ -80,6 +80,10 @@ KS_API ks_status ks_engine_refusal(ks_engine *engine, char *reason, size_t capac
 KS_API void ks_engine_reason(ks_engine *engine, char *out, size_t capacity);
 KS_API void ks_engine_get_totals(ks_engine *engine, ks_session_totals *totals);
 KS_API int ks_engine_established(ks_engine *engine);
+/* 1 when all that arrived has been worked off and no job runs: nothing more comes of it. */
+KS_API int ks_engine_idle(ks_engine *engine);
+/* Idle, and ks_session_awaits: whoever carries the messages judges how long a peer may be silent. */
+KS_API int ks_engine_awaits(ks_engine *engine);
 
 #ifdef __cplusplus
 }

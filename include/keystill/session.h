@@ -204,6 +204,9 @@ KS_API KS_MUST_CHECK ks_status ks_session_next(ks_session *session, ks_action *a
 KS_API void ks_session_get_totals(const ks_session *session, ks_session_totals *totals);
 KS_API const char *ks_session_reason(const ks_session *session);
 KS_API int ks_session_established(const ks_session *session);
+/* 1 while the peer owes an answer: its greeting, its part of a block whose detections are all announced, or the end after
+ * Alice's FINISH. 0 while the next move is ours, or a block is being collected. */
+KS_API int ks_session_awaits(const ks_session *session);
 /* KS_RING_NOTE_*: what must be said about the keys, the peer's notes included once it has greeted. */
 KS_API uint32_t ks_session_notes(const ks_session *session);
 

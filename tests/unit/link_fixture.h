@@ -46,6 +46,7 @@ struct fixture {
     uint64_t state_seed, channel_seed, slot;
     double qber;
     unsigned yield[3]; /* chance of a detection of each intensity, of 256 */
+    int any_epsilon;   /* the link's life knows no bound */
     unsigned gap;      /* mean slots between candidates */
     uint64_t now;
     int live, survive_strangers;
@@ -167,6 +168,8 @@ static inline ks_status fixture_start_end(fixture *f, int role, uint8_t secret) 
     ks_session_config_init(&c.session, (ks_role)role);
     c.session.link = f->parameters;
     c.session.live = f->live;
+    if (f->any_epsilon)
+        c.session.epsilon_life = 0;
     c.session.survive_strangers = f->survive_strangers;
     if (f->pool_target)
         c.session.pool_target = f->pool_target;

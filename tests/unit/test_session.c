@@ -16,10 +16,6 @@ static void end_link(fixture *f) {
     free(f);
 }
 
-static uint32_t u32_at(const uint8_t *p) {
-    return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
-}
-
 /* Both ends' reports of a block in order, ended ones without key included. */
 static const ks_block_report *report_of(const fixture *f, int role, uint32_t block) {
     for (int i = 0; i < f->end[role].report_count; i++)
@@ -165,47 +161,6 @@ Test(session, passive_choice_yields_nothing_unless_accepted) {
         cr_expect_eq((f->end[1].reports[0].notes & KS_RING_NOTE_ACCEPTED_PASSIVE) != 0, accept);
         end_link(f);
     }
-}
-
-/* ---- leakage: what the wire carried is what was charged */
-
-typedef struct wire_count {
-    uint64_t syndrome_bits, flag_bits;
-} wire_count;
-
-static int count_leakage(fixture *f, int from, uint8_t **message, size_t *bytes) {
-    wire_count *w = f->tap_context;
-    const uint8_t *m = *message, *p = m + KS_MESSAGE_HEADER;
-    (void)from;
-    if (m[5] == KS_MSG_SYNDROME)
-        w->syndrome_bits += 8 * (*bytes - KS_MESSAGE_HEADER - 8);
-    if (m[5] == KS_MSG_FLAGS)
-        w->flag_bits += u32_at(p + 4);
-    if (m[5] == KS_MSG_EXTRA) /* each entry: kind, rate, bits */
-        w->syndrome_bits += 8 * (*bytes - KS_MESSAGE_HEADER - 8 - 3 * (size_t)u32_at(p + 4));
-    return 1;
-}
-
-Test(session, leakage_is_what_was_sent) {
-    wire_count w = {0};
-    fixture *f = new_link();
-    f->tap = count_leakage;
-    f->tap_context = &w;
-    cr_assert_eq(fixture_start(f), KS_OK);
-    fixture_run(f, 2 << 19);
-    fixture_finish(f);
-    cr_assert(fixture_keys_identical(f));
-    uint64_t disclosed = 0, charged = 0;
-    for (uint32_t block = 0; block < 2; block++) {
-        const ks_block_report *r = report_of(f, 1, block);
-        cr_assert_eq(r->frames_dropped, 0, "a dropped frame would be counted differently");
-        disclosed += r->disclosed_bits;
-        charged += r->leakage.reconciliation;
-        cr_expect_eq(r->leakage.verification, 129);
-    }
-    cr_expect_eq(disclosed, w.syndrome_bits + w.flag_bits);
-    cr_expect_geq(charged, disclosed + 2 * 5);
-    end_link(f);
 }
 
 Test(session, a_sudden_rise_of_errors_is_survived) {
