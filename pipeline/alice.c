@@ -134,14 +134,21 @@ static ks_status receive_bases(ks_session *s, ks_block *b, ks_cursor *c) {
         return ks_fail(KS_ERR_PROTOCOL, "BASES: %u from %llu, expected %llu of %llu", count,
                        (unsigned long long)offset, (unsigned long long)b->based,
                        (unsigned long long)b->detections);
-    uint32_t tested = ks_get_u32(c);
-    const uint8_t *basis = ks_get(c, (count + 7) / 8),
-                  *bit = tested <= count ? ks_get(c, (tested + 7) / 8) : NULL;
+    const int samples = s->config.link.key_sample > 0;
+    uint32_t tested = ks_get_u32(c), sampled = ks_get_u32(c);
+    if (tested > count || sampled > count - tested || (sampled && !samples))
+        return ks_fail(KS_ERR_PROTOCOL, "BASES: %u bits and a sample of %u of %u detections", tested, sampled,
+                       count);
+    const uint8_t *basis = ks_get(c, (count + 7) / 8), *bit = ks_get(c, (tested + 7) / 8),
+                  *chosen = samples ? ks_get(c, (count + 7) / 8) : NULL,
+                  *chosen_bit = samples ? ks_get(c, (sampled + 7) / 8) : NULL;
     KS_TRY(ks_cursor_end(c, "BASES"));
-    if (!bit)
-        return ks_fail(KS_ERR_PROTOCOL, "BASES: %u bits of %u detections", tested, count);
     KS_TRY(ks_plane_append_bytes(&b->peer_basis, basis, count));
     KS_TRY(ks_plane_append_bytes(&b->peer_bit, bit, tested));
+    if (samples) {
+        KS_TRY(ks_plane_append_bytes(&b->sampled, chosen, count));
+        KS_TRY(ks_plane_append_bytes(&b->sampled_bit, chosen_bit, sampled));
+    }
     b->based += count;
     b->phase = KS_PHASE_BASES;
     return announce_when_complete(s, b);
@@ -173,6 +180,8 @@ static ks_status send_counts(ks_session *s, ks_block *b) {
         ks_put_u64(&w, b->counts.test[i]);
         ks_put_u64(&w, b->counts.test_errors[i]);
     }
+    ks_put_u64(&w, b->report.sample_bits);
+    ks_put_u64(&w, b->report.sample_errors);
     return ks_message_end(s, b, KS_MSG_COUNTS, &w);
 }
 

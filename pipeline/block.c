@@ -55,8 +55,9 @@ void ks_block_stage(ks_session *s, ks_block *b, ks_stage stage) {
 
 /* All that holds key bits; the shell stays until the last job is done. */
 static void release(ks_block *b) {
-    ks_plane *planes[] = {&b->basis,        &b->bit, &b->peer_basis,   &b->peer_bit, &b->intensity[0],
-                          &b->intensity[1], &b->key, &b->received_key, &b->seed,     &b->secret};
+    ks_plane *planes[] = {&b->basis,        &b->bit,          &b->peer_basis, &b->peer_bit,
+                          &b->intensity[0], &b->intensity[1], &b->key,        &b->received_key,
+                          &b->seed,         &b->secret,       &b->sampled,    &b->sampled_bit};
     for (size_t i = 0; i < sizeof planes / sizeof *planes; i++)
         ks_plane_release(planes[i]);
     ks_secret_free(b->mother);
@@ -221,7 +222,8 @@ ks_sift_input ks_block_sift_input(const ks_session *s, const ks_block *b) {
                            .peer_basis = b->peer_basis.words,
                            .intensity_low = b->intensity[0].words,
                            .intensity_high = b->intensity[1].words,
-                           .key_basis = s->config.link.key_basis};
+                           .key_basis = s->config.link.key_basis,
+                           .sampled = b->sampled.words};
 }
 
 static ks_status take_counts(const ks_session *s, ks_block *b, const ks_sift_counts *counts) {
@@ -249,13 +251,18 @@ ks_status ks_block_sift(ks_session *s, ks_block *b) {
     ks_sift_key(b->key.words, &bits, &counts, &in);
     KS_TRY(take_counts(s, b, &counts));
     b->key.bits = b->report.sifted_bits = bits;
+    b->report.sample_bits = counts.sampled;
     KS_TRY(ks_reconciliation_layout(&b->reconciliation, bits, s->config.link.frame_log2));
     KS_TRY(ks_plane_reserve(&b->key, b->reconciliation.padded_bits + 64));
     if (s->config.role == KS_ALICE) {
         uint64_t errors[KS_SIFT_INTENSITIES];
         KS_TRY(ks_sift_test_errors(errors, &in, b->peer_bit.words, b->peer_bit.bits));
         memcpy(b->counts.test_errors, errors, sizeof b->counts.test_errors);
+        if (in.sampled)
+            KS_TRY(ks_sift_sample_errors(&b->report.sample_errors, &in, b->sampled_bit.words,
+                                         b->sampled_bit.bits));
     }
+    ks_plane_release(&b->sampled_bit);
     ks_plane_release(&b->bit);
     ks_plane_release(&b->peer_bit);
     return KS_OK;
@@ -296,6 +303,14 @@ int ks_block_judge(ks_session *s, ks_block *b) {
             ks_block_end(s, b, KS_CAUSE_TEST_QBER, 1,
                          "QBER of the test basis is %.2f %%, over the limit of %.2f %%", 100 * r->test_qber,
                          100 * s->config.link.qber_limit);
+        return !alice;
+    }
+    const double sample_qber = r->sample_bits ? (double)r->sample_errors / (double)r->sample_bits : 0;
+    if (r->sample_bits >= 100 && sample_qber > s->config.link.qber_limit) {
+        if (alice)
+            ks_block_end(s, b, KS_CAUSE_TEST_QBER, 1,
+                         "QBER of the sample of the key basis is %.2f %%, over the limit of %.2f %%",
+                         100 * sample_qber, 100 * s->config.link.qber_limit);
         return !alice;
     }
     /* Without any leakage the length is at its greatest: a block that yields nothing even so is not worth
@@ -341,6 +356,11 @@ double ks_session_qber(const ks_session *s, const ks_block *b) {
      */
     double test =
         b->report.test_bits ? ((double)b->test_errors + 1) / ((double)b->report.test_bits + 2) : 0.05;
+    const ks_block_report *r = &b->report;
+    if (r->sample_bits >= 1000 && (r->sample_bits >= 10000 || r->sample_bits > s->rate_bits)) {
+        const double sample = ((double)r->sample_errors + 1) / ((double)r->sample_bits + 2);
+        return fmin(0.25, sample + sqrt(sample / (double)(r->sample_bits + 1)));
+    }
     if (s->rate_bits < 10000 && s->config.expected_qber > 0)
         return s->config.expected_qber;
     if (s->rate_bits < 10000)

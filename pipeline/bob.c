@@ -40,8 +40,14 @@ static ks_status receive_counts(ks_session *s, ks_block *b, ks_cursor *c) {
         theirs.test[i] = ks_get_u64(c);
         theirs.test_errors[i] = ks_get_u64(c);
     }
+    const uint64_t sampled = ks_get_u64(c), sample_errors = ks_get_u64(c);
     KS_TRY(ks_cursor_end(c, "COUNTS"));
     KS_TRY(ks_block_sift(s, b));
+    if (sampled != b->report.sample_bits || sample_errors > sampled)
+        return ks_fail(KS_ERR_PROTOCOL, "COUNTS: %llu errors in a sample of %llu, announced were %llu",
+                       (unsigned long long)sample_errors, (unsigned long long)sampled,
+                       (unsigned long long)b->report.sample_bits);
+    b->report.sample_errors = sample_errors;
     for (int i = 0; i < KS_MAX_INTENSITIES; i++)
         if (theirs.key[i] != b->counts.key[i] || theirs.test[i] != b->counts.test[i] ||
             theirs.test_errors[i] > theirs.test[i])

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pipeline/bits.h"
 #include "pipeline/session_internal.h"
 #include "pipeline/slotcode.h"
 
@@ -37,28 +38,64 @@ static ks_status send_chunk(ks_session *s, ks_block *b, uint64_t frontier, int l
     return ks_message_end(s, b, KS_MSG_DETECTIONS, &w);
 }
 
+/* Bits past the end are nobody's business. */
+static void put_bits(ks_writer *w, uint64_t *bits, size_t n) {
+    if (n % 64)
+        bits[n / 64] &= (UINT64_C(1) << n % 64) - 1;
+    ks_put(w, bits, (n + 7) / 8);
+}
+
+/* Which detections of the key basis are announced: each by itself, with the configured chance, drawn now that
+ * the block's detections are committed. */
+static ks_status draw_sample(ks_session *s, ks_block *b) {
+    const double share = s->config.link.key_sample;
+    const uint32_t limit = (uint32_t)(share * 65536 + 0.5), key_basis = s->config.link.key_basis;
+    uint16_t chance[1024];
+    if (!(share > 0))
+        return KS_OK;
+    KS_TRY(ks_plane_reserve(&b->sampled, b->detections + 64));
+    for (uint64_t at = 0; at < b->detections; at++) {
+        if (at % 1024 == 0)
+            KS_TRY(s->config.random.fill(s->config.random.context, (uint8_t *)chance, sizeof chance));
+        const uint64_t is_key = (b->basis.words[at / 64] >> at % 64 & 1) == key_basis;
+        b->sampled.words[at / 64] |= (is_key & (chance[at % 1024] < limit)) << at % 64;
+    }
+    b->sampled.bits = b->detections;
+    return KS_OK;
+}
+
+/* One BASES message: n detections from `at`; `chosen` is room for their bits. */
+static ks_status send_bases_part(ks_session *s, ks_block *b, uint64_t at, uint64_t n, uint64_t *chosen) {
+    const uint64_t *basis = b->basis.words + at / 64, *bit = b->bit.words + at / 64;
+    const uint64_t *sampled = b->sampled.bits ? b->sampled.words + at / 64 : NULL;
+    const size_t tested = ks_sift_test_bits(chosen, basis, bit, n, s->config.link.key_basis);
+    const size_t samples = sampled ? (size_t)ks_bits_count(sampled, n) : 0;
+    ks_writer w;
+    ks_message_begin(&w);
+    ks_put_u64(&w, at);
+    ks_put_u32(&w, (uint32_t)n);
+    ks_put_u32(&w, (uint32_t)tested);
+    ks_put_u32(&w, (uint32_t)samples);
+    ks_put(&w, basis, (n + 7) / 8);
+    put_bits(&w, chosen, tested);
+    if (sampled) {
+        ks_put(&w, sampled, (n + 7) / 8);
+        put_bits(&w, chosen, ks_bits_compress(chosen, bit, sampled, n));
+    }
+    return ks_message_end(s, b, KS_MSG_BASES, &w);
+}
+
 static ks_status send_bases(ks_session *s, ks_block *b) {
     KS_TRY(ks_plane_reserve(&b->basis, b->detections + 64));
     KS_TRY(ks_plane_reserve(&b->bit, b->detections + 64));
+    KS_TRY(draw_sample(s, b));
     uint64_t *chosen = malloc(BITS_A_CHUNK / 8);
     if (!chosen)
         return ks_fail(KS_ERR_MEMORY, "no memory for bases");
     ks_status status = KS_OK;
     for (uint64_t at = 0; at < b->detections && status == KS_OK; at += BITS_A_CHUNK) {
-        const uint64_t n = b->detections - at < BITS_A_CHUNK ? b->detections - at : BITS_A_CHUNK;
-        const uint64_t *basis = b->basis.words + at / 64;
-        const size_t tested =
-            ks_sift_test_bits(chosen, basis, b->bit.words + at / 64, n, s->config.link.key_basis);
-        if (tested % 64) /* bits past the end are nobody's business */
-            chosen[tested / 64] &= (UINT64_C(1) << tested % 64) - 1;
-        ks_writer w;
-        ks_message_begin(&w);
-        ks_put_u64(&w, at);
-        ks_put_u32(&w, (uint32_t)n);
-        ks_put_u32(&w, (uint32_t)tested);
-        ks_put(&w, basis, (n + 7) / 8);
-        ks_put(&w, chosen, (tested + 7) / 8);
-        status = ks_message_end(s, b, KS_MSG_BASES, &w);
+        const uint64_t left = b->detections - at;
+        status = send_bases_part(s, b, at, left < BITS_A_CHUNK ? left : BITS_A_CHUNK, chosen);
     }
     ks_wipe(chosen, BITS_A_CHUNK / 8);
     free(chosen);

@@ -31,6 +31,7 @@
     INTEGER("frame size", frame_log2, uint32_t)                                                              \
     INTEGER("reconciliation effort", effort, ks_effort)                                                      \
     INTEGER("key bytes", key_bytes, uint32_t)                                                                \
+    REAL("key-basis sample", key_sample)                                                                     \
     INTEGER("block detections", block_detections, uint64_t)
 
 void ks_put_parameters(ks_writer *w, const ks_link_parameters *p) {
@@ -96,6 +97,8 @@ ks_status ks_parameters_check(const ks_link_parameters *p) {
         return ks_fail(KS_ERR_ARGUMENT, "basis choice is mandatory: active or passive");
     if (!within(p->qber_limit, 1e-6, 0.25))
         return ks_fail(KS_ERR_ARGUMENT, "QBER limit is %g: in (0, 0.25]", p->qber_limit);
+    if (!within(p->key_sample, 0, 0.5))
+        return ks_fail(KS_ERR_ARGUMENT, "key-basis sample is %g: a share in [0, 0.5]", p->key_sample);
     if (p->frame_log2 < 14 || p->frame_log2 > 20 || p->frame_log2 % 2)
         return ks_fail(KS_ERR_ARGUMENT, "frames of 2^%u bits: 14, 16, 18 or 20", p->frame_log2);
     if (p->effort > KS_EFFORT_EFFICIENT)

@@ -76,7 +76,9 @@ struct ks_block {
     int complete;        /* the last chunk is there */
     ks_plane basis, bit; /* own */
     ks_plane peer_basis, intensity[2];
-    ks_plane peer_bit; /* Alice: Bob's bits in the test basis, those alone, in order */
+    ks_plane peer_bit;    /* Alice: Bob's bits in the test basis, those alone, in order */
+    ks_plane sampled;     /* detections of Bob's key basis whose bits he announces; empty without sampling */
+    ks_plane sampled_bit; /* Alice: those bits, in order */
 
     ks_plane key;          /* sifted, then corrected; padded to whole frames */
     ks_plane received_key; /* Bob: as measured */

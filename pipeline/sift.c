@@ -35,6 +35,17 @@ static void both_had(uint64_t *mask, const ks_sift_input *in, const piece *p, un
         mask[i] = (mine[i] ^ flip) & (peer[i] ^ flip);
 }
 
+/* mask = positions that give key; returns how many were taken out because their bits are known. */
+static uint64_t gives_key(uint64_t *mask, const ks_sift_input *in, const piece *p) {
+    both_had(mask, in, p, in->key_basis);
+    if (!in->sampled)
+        return 0;
+    const uint64_t taken = ks_bits_and_count(mask, in->sampled + p->first, p->bits);
+    for (size_t i = 0; i < p->words; i++)
+        mask[i] &= ~in->sampled[p->first + i];
+    return taken;
+}
+
 static void tally_into(uint64_t total[KS_SIFT_INTENSITIES], const uint64_t *mask, const piece *p) {
     uint64_t counts[KS_SIFT_INTENSITIES];
     ks_bits_tally(counts, mask, p->low, p->high, p->bits);
@@ -50,7 +61,7 @@ void ks_sift_key(uint64_t *key, size_t *key_bits, ks_sift_counts *counts, const 
         piece p = piece_at(in, first);
         both_had(mask, in, &p, !in->key_basis);
         tally_into(counts->test, mask, &p);
-        both_had(mask, in, &p, in->key_basis);
+        counts->sampled += gives_key(mask, in, &p);
         tally_into(counts->key, mask, &p);
         size_t more = ks_bits_compress(chosen, in->bit + first, mask, p.bits);
         ks_bits_copy(key, done, chosen, 0, more);
@@ -108,6 +119,33 @@ ks_status ks_sift_test_errors(uint64_t errors[KS_SIFT_INTENSITIES], const ks_sif
     return KS_OK;
 }
 
+ks_status ks_sift_sample_errors(uint64_t *errors, const ks_sift_input *in, const uint64_t *peer_bits,
+                                size_t peer_bit_count) {
+    uint64_t mask[PIECE], theirs[PIECE], spread[PIECE];
+    const uint64_t flip = in->key_basis ? 0 : ~UINT64_C(0), expected = ks_bits_count(in->sampled, in->n);
+    *errors = 0;
+    if (expected != peer_bit_count)
+        return ks_fail(KS_ERR_PROTOCOL, "sample of the key basis: %llu positions, %zu bits",
+                       (unsigned long long)expected, peer_bit_count);
+    size_t used = 0;
+    for (size_t first = 0; 64 * first < in->n; first += PIECE) {
+        piece p = piece_at(in, first);
+        const uint64_t *sampled = in->sampled + first;
+        for (size_t i = 0; i < p.words; i++)
+            mask[i] = in->peer_basis[first + i] ^ flip;
+        const size_t need = (size_t)ks_bits_count(sampled, p.bits);
+        if (ks_bits_and_count(mask, sampled, p.bits) != need)
+            return ks_fail(KS_ERR_PROTOCOL, "the sample of the key basis has detections of the test basis");
+        ks_bits_copy(theirs, 0, peer_bits, used, need);
+        used += ks_bits_expand(spread, theirs, sampled, p.bits);
+        both_had(mask, in, &p, in->key_basis);
+        for (size_t i = 0; i < p.words; i++)
+            mask[i] &= sampled[i] & (spread[i] ^ in->bit[first + i]);
+        *errors += ks_bits_count(mask, p.bits);
+    }
+    return KS_OK;
+}
+
 ks_status ks_sift_key_errors(uint64_t errors[KS_SIFT_INTENSITIES], const ks_sift_input *in,
                              const uint64_t *key, const uint64_t *corrected, size_t key_bits) {
     uint64_t mask[PIECE], a[PIECE], b[PIECE];
@@ -116,7 +154,7 @@ ks_status ks_sift_key_errors(uint64_t errors[KS_SIFT_INTENSITIES], const ks_sift
     ks_status status = KS_OK;
     for (size_t first = 0; 64 * first < in->n; first += PIECE) {
         piece p = piece_at(in, first);
-        both_had(mask, in, &p, in->key_basis);
+        (void)gives_key(mask, in, &p);
         size_t need = (size_t)ks_bits_count(mask, p.bits);
         if (need > key_bits - used)
             break;

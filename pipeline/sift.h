@@ -18,13 +18,16 @@ typedef struct ks_sift_input {
     const uint64_t *basis, *bit; /* of this end */
     const uint64_t *peer_basis;
     const uint64_t *intensity_low,
-        *intensity_high; /* bits of Alice's intensity index; both NULL: index 0 throughout */
-    unsigned key_basis;  /* 0 or 1; the other is the test basis */
+        *intensity_high;     /* bits of Alice's intensity index; both NULL: index 0 throughout */
+    unsigned key_basis;      /* 0 or 1; the other is the test basis */
+    const uint64_t *sampled; /* key-basis detections of Bob whose bits he announced: no part of the key. NULL:
+                                none */
 } ks_sift_input;
 
 /* Detections where both ends had the key basis (key) or the test basis (test), by intensity. */
 typedef struct ks_sift_counts {
     uint64_t key[KS_SIFT_INTENSITIES], test[KS_SIFT_INTENSITIES];
+    uint64_t sampled; /* where both ends had the key basis and Bob announced his bit; not in `key` */
 } ks_sift_counts;
 
 /* This end's sifted key: its bits where both ends had the key basis, in slot order. `key` has room for n
@@ -41,6 +44,12 @@ size_t ks_sift_test_bits(uint64_t *out, const uint64_t *basis, const uint64_t *b
  * KS_ERR_PROTOCOL. */
 KS_MUST_CHECK ks_status ks_sift_test_errors(uint64_t errors[KS_SIFT_INTENSITIES], const ks_sift_input *in,
                                             const uint64_t *peer_bits, size_t peer_bit_count);
+
+/* Alice: errors of the announced sample, where both ends had the key basis. peer_bits: one bit for each set
+ * bit of in->sampled, in order; another number of bits, or a sample outside of the peer's key basis, is
+ * KS_ERR_PROTOCOL. */
+KS_MUST_CHECK ks_status ks_sift_sample_errors(uint64_t *errors, const ks_sift_input *in,
+                                              const uint64_t *peer_bits, size_t peer_bit_count);
 
 /* Errors by intensity in the key basis, once the key is corrected: positions where the two keys of key_bits
  * bits differ. key_bits must be what ks_sift_key gave, else KS_ERR_ARGUMENT. */

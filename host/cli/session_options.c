@@ -132,6 +132,7 @@ int ks_link_choice_apply(ks_link_parameters *out, const ks_link_choice *c) {
         out->epsilon.acceptance = c->epsilon_acceptance;
     if (!isnan(c->epsilon_amplification))
         out->epsilon.amplification = c->epsilon_amplification;
+    out->key_sample = c->key_sample;
     if (!isnan(c->qber_limit))
         out->qber_limit = c->qber_limit;
     return 0;

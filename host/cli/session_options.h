@@ -13,7 +13,7 @@ typedef struct ks_link_choice {
     const char *link, *intensities, *basis_choice, *effort, *key_basis;
     uint64_t block, frame_bits, key_bits, block_detections;
     double efficiency_mismatch, dark_mismatch, dark_probability, epsilon_acceptance, epsilon_amplification,
-        qber_limit;
+        qber_limit, key_sample;
     int random_swap, accept_passive;
 } ks_link_choice;
 
@@ -81,6 +81,13 @@ typedef struct ks_link_choice {
          &(c).qber_limit,                                                                                      \
          "Q",                                                                                                  \
          "abort a block above this error rate (0.11)",                                                         \
+         NULL},                                                                                                \
+        {"key-sample",                                                                                         \
+         0,                                                                                                    \
+         KS_OPTION_NUMBER,                                                                                     \
+         &(c).key_sample,                                                                                      \
+         "F",                                                                                                  \
+         "share of the key basis announced to estimate its errors, lost to the key (0)",                       \
          NULL},                                                                                                \
         {"frame-bits",  0,                                                                                     \
          KS_OPTION_U64, &(c).frame_bits,                                                                       \

@@ -76,6 +76,8 @@ static void print_block(ks_session_report *report, const ks_block_report *b) {
     json_object_set_new(o, "detections", integer(b->detections));
     json_object_set_new(o, "sifted_bits", integer(b->sifted_bits));
     json_object_set_new(o, "test_bits", integer(b->test_bits));
+    json_object_set_new(o, "sample_bits", integer(b->sample_bits));
+    json_object_set_new(o, "sample_errors", integer(b->sample_errors));
     json_object_set_new(o, "qber", number(b->qber));
     json_object_set_new(o, "test_qber", number(b->test_qber));
     json_object_set_new(o, "phase_error", number(b->length.phase_error));

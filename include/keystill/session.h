@@ -40,6 +40,8 @@ typedef struct ks_link_parameters {
     uint32_t frame_log2;     /* frames of 2^14, 2^16, 2^18 or 2^20 bits; the rest of a block in smaller ones */
     ks_effort effort;
     uint32_t key_bytes;      /* size of an application key */
+    double key_sample;       /* share of the key basis that Bob announces to know its error rate beforehand, 0 to 0.5: taken
+                              * out of the key; 0, the default, is enough where blocks follow each other */
     uint64_t block_detections; /* most detections a block may have; memory is bounded by it */
 } ks_link_parameters;
 
@@ -108,9 +110,10 @@ typedef struct ks_block_report {
     ks_status status;
     char reason[160];
     uint64_t slots, detections, sifted_bits, test_bits;
+    uint64_t sample_bits, sample_errors; /* of the key basis, announced; not in sifted_bits */
     ks_counts counts;
     uint64_t key_errors;       /* in all; known after correction */
-    double qber, test_qber;    /* key basis (after correction), test basis */
+    double qber, test_qber;    /* key basis (after correction, without its sample), test basis */
     ks_leakage leakage;
     uint64_t disclosed_bits;   /* sent by reconciliation over all frames, dropped ones with their length */
     double efficiency;         /* disclosed_bits / (sifted_bits h(qber)) */

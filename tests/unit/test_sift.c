@@ -13,7 +13,9 @@ enum { MOST = 40000, WORDS = MOST / 64 + 1 };
 typedef struct link {
     size_t n;
     unsigned key_basis;
-    uint64_t alice_basis[WORDS], alice_bit[WORDS], bob_basis[WORDS], bob_bit[WORDS], low[WORDS], high[WORDS];
+    int samples; /* whether Bob announces some of the key basis */
+    uint64_t alice_basis[WORDS], alice_bit[WORDS], bob_basis[WORDS], bob_bit[WORDS], low[WORDS], high[WORDS],
+        sampled[WORDS];
 } link;
 
 static link *draw(size_t n, unsigned key_basis, uint64_t seed) {
@@ -28,6 +30,11 @@ static link *draw(size_t n, unsigned key_basis, uint64_t seed) {
             l->alice_bit[i] ^ (ks_test_random(&seed) & ks_test_random(&seed) & ks_test_random(&seed));
         l->low[i] = ks_test_random(&seed);
         l->high[i] = ks_test_random(&seed) & ~l->low[i];
+        l->sampled[i] = (l->bob_basis[i] ^ (key_basis ? 0 : ~UINT64_C(0))) & ks_test_random(&seed) &
+                        ks_test_random(&seed);
+        for (size_t k = 0; k < 64; k++)
+            if (64 * i + k >= n)
+                l->sampled[i] &= ~(UINT64_C(1) << k);
     }
     return l;
 }
@@ -39,7 +46,8 @@ static ks_sift_input alice(const link *l) {
                            .peer_basis = l->bob_basis,
                            .intensity_low = l->low,
                            .intensity_high = l->high,
-                           .key_basis = l->key_basis};
+                           .key_basis = l->key_basis,
+                           .sampled = l->samples ? l->sampled : NULL};
 }
 static ks_sift_input bob(const link *l) {
     return (ks_sift_input){.n = l->n,
@@ -48,12 +56,13 @@ static ks_sift_input bob(const link *l) {
                            .peer_basis = l->alice_basis,
                            .intensity_low = l->low,
                            .intensity_high = l->high,
-                           .key_basis = l->key_basis};
+                           .key_basis = l->key_basis,
+                           .sampled = l->samples ? l->sampled : NULL};
 }
 
 typedef struct truth {
     ks_sift_counts counts;
-    uint64_t test_errors[KS_SIFT_INTENSITIES], key_errors[KS_SIFT_INTENSITIES];
+    uint64_t sample_errors, test_errors[KS_SIFT_INTENSITIES], key_errors[KS_SIFT_INTENSITIES];
     uint8_t alice_key[MOST], bob_key[MOST];
     size_t key_bits;
 } truth;
@@ -66,7 +75,10 @@ static truth *work_out(const link *l) {
         unsigned x = ks_bits_get(l->alice_bit, i), y = ks_bits_get(l->bob_bit, i);
         if (a != b)
             continue;
-        if (a == l->key_basis) {
+        if (a == l->key_basis && l->samples && ks_bits_get(l->sampled, i)) {
+            t->counts.sampled++;
+            t->sample_errors += x != y;
+        } else if (a == l->key_basis) {
             t->counts.key[k]++;
             t->key_errors[k] += x != y;
             t->alice_key[t->key_bits] = (uint8_t)x;
@@ -85,8 +97,19 @@ static void check_key(const uint64_t *key, size_t bits, const uint8_t *expected,
         cr_assert_eq(ks_bits_get(key, i), expected[i], "bit %zu", i);
 }
 
-static void check_block(size_t n, unsigned key_basis) {
+static void check_sample(const link *l, const truth *t) {
+    const ks_sift_input a = alice(l);
+    static uint64_t bits[WORDS];
+    uint64_t errors;
+    const size_t m = ks_bits_compress(bits, l->bob_bit, l->sampled, l->n);
+    cr_assert_eq(ks_sift_sample_errors(&errors, &a, bits, m), KS_OK);
+    cr_assert_eq(errors, t->sample_errors);
+    cr_assert_eq(ks_sift_sample_errors(&errors, &a, bits, m + 1), KS_ERR_PROTOCOL);
+}
+
+static void check_block(size_t n, unsigned key_basis, int samples) {
     link *l = draw(n, key_basis, n + key_basis);
+    l->samples = samples;
     truth *t = work_out(l);
     ks_sift_input a = alice(l), b = bob(l);
     static uint64_t alice_key[WORDS], bob_key[WORDS], test_bits[WORDS];
@@ -107,6 +130,8 @@ static void check_block(size_t n, unsigned key_basis) {
     cr_assert_eq(ks_sift_key_errors(errors, &b, bob_key, alice_key, bob_bits), KS_OK);
     cr_assert_eq(memcmp(errors, t->key_errors, sizeof errors), 0);
     cr_assert_eq(ks_sift_key_errors(errors, &b, bob_key, alice_key, bob_bits + 1), KS_ERR_ARGUMENT);
+    if (samples)
+        check_sample(l, t);
     if (bob_bits)
         cr_assert_eq(ks_sift_key_errors(errors, &b, bob_key, alice_key, bob_bits - 1), KS_ERR_ARGUMENT);
     free(t);
@@ -117,7 +142,8 @@ Test(sift, both_ends_agree_with_the_definition) {
     const size_t sizes[] = {0, 1, 63, 64, 65, 1000, 8191, 8192, 8193, 16384, 40000};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
         for (unsigned basis = 0; basis < 2; basis++)
-            check_block(sizes[i], basis);
+            for (int samples = 0; samples < 2; samples++)
+                check_block(sizes[i], basis, samples);
 }
 
 Test(sift, without_intensities_all_counts_are_of_index_0) {
@@ -143,5 +169,19 @@ Test(sift, announced_bits_are_of_the_test_basis_alone) {
         l->bob_bit[i] ^= l->bob_basis[i]; /* flips every bit of the key basis */
     cr_assert_eq(ks_sift_test_bits(after, l->bob_basis, l->bob_bit, l->n, 1), m);
     cr_assert_eq(ks_bits_xor_count(before, after, m), 0);
+    free(l);
+}
+
+Test(sift, a_sample_of_the_test_basis_is_refused) {
+    link *l = draw(3000, 0, 4);
+    l->samples = 1;
+    const ks_sift_input a = alice(l);
+    static const uint64_t bits[WORDS];
+    uint64_t errors;
+    size_t i = 0;
+    while (!ks_bits_get(l->bob_basis, i))
+        i++;
+    l->sampled[i / 64] |= UINT64_C(1) << i % 64;
+    cr_assert_eq(ks_sift_sample_errors(&errors, &a, bits, ks_bits_count(l->sampled, l->n)), KS_ERR_PROTOCOL);
     free(l);
 }
