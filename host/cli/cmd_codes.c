@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* keystill codes list|show|measure: the LDPC codes of reconciliation. */
+/* keystill codes list|show|measure|import|export|decode: the LDPC codes of reconciliation. */
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -8,11 +8,11 @@
 
 #include "bench/bench.h"
 #include "host/cli/cli.h"
+#include "host/cli/code_files.h"
 #include "host/cli/words.h"
 #include "ldpc/code.h"
 
-/* "k097" or "k097-5": base and merges; without merges those of the middle. -1 after saying why. */
-static int find_code(uint16_t *rate, const char *name) {
+int ks_find_code(uint16_t *rate, const char *name) {
     size_t length = strcspn(name, "-");
     ks_closest closest = ks_closest_start(name);
     for (uint16_t b = 0; b < ks_family_count; b++) {
@@ -128,7 +128,7 @@ static int show(int argc, char **argv) {
     if (argc - rest != 1)
         return ks_cli_fail(KS_EXIT_USAGE, "expected one CODE; `keystill codes list` lists them");
     uint16_t rate;
-    if (find_code(&rate, argv[rest]) != 0)
+    if (ks_find_code(&rate, argv[rest]) != 0)
         return KS_EXIT_USAGE;
     if (log2n > KS_LDPC_LOG2N_MAX || !ks_ldpc_supports(rate, (unsigned)log2n))
         return ks_cli_fail(KS_EXIT_USAGE, "%s does not serve frames of 2^%" PRIu64 " bits", argv[rest],
@@ -144,7 +144,7 @@ static int measure(int argc, char **argv) {
     if (argc < 2 || argv[1][0] == '-')
         return ks_cli_fail(KS_EXIT_USAGE, "expected: codes measure CODE[-MERGES] [options of `bench ldpc`]");
     uint16_t rate;
-    if (find_code(&rate, argv[1]) != 0)
+    if (ks_find_code(&rate, argv[1]) != 0)
         return KS_EXIT_USAGE;
     char number[16], option[] = "--rate";
     char **words = calloc((size_t)argc + 2, sizeof *words);
@@ -163,13 +163,18 @@ static int measure(int argc, char **argv) {
 static const struct action {
     const char *name, *command;
     int (*run)(int argc, char **argv);
-} actions[] = {
-    {"list", "codes list", list}, {"show", "codes show", show}, {"measure", "codes measure", measure}};
+} actions[] = {{"list", "codes list", list},
+               {"show", "codes show", show},
+               {"measure", "codes measure", measure},
+               {"import", "codes import", ks_codes_import},
+               {"export", "codes export", ks_codes_export}};
 
 static void print_help(FILE *to) {
     fprintf(to, "Usage: keystill codes list\n"
                 "       keystill codes show [--log2n K] [--exponents] CODE[-MERGES]\n"
-                "       keystill codes measure CODE[-MERGES] [options of `keystill bench ldpc`]\n");
+                "       keystill codes measure CODE[-MERGES] [options of `keystill bench ldpc`]\n"
+                "       keystill codes import [options] FILE\n"
+                "       keystill codes export [options] CODE[-MERGES]|FILE\n");
 }
 
 int ks_cmd_codes(int argc, char **argv) {
@@ -182,8 +187,7 @@ int ks_cmd_codes(int argc, char **argv) {
         return KS_EXIT_OK;
     }
     if (argv[1][0] == '-')
-        return ks_cli_fail(KS_EXIT_USAGE, "unknown option '%s'; an action comes first: list, show or measure",
-                           argv[1]);
+        return ks_cli_fail(KS_EXIT_USAGE, "unknown option '%s'; an action comes first, see --help", argv[1]);
     ks_closest closest = ks_closest_start(argv[1]);
     for (size_t i = 0; i < sizeof actions / sizeof *actions; i++) {
         if (strcmp(argv[1], actions[i].name) == 0) {
@@ -194,5 +198,5 @@ int ks_cmd_codes(int argc, char **argv) {
     }
     if (closest.best)
         return ks_cli_fail(KS_EXIT_USAGE, "unknown action '%s'; did you mean '%s'?", argv[1], closest.best);
-    return ks_cli_fail(KS_EXIT_USAGE, "unknown action '%s'; list, show or measure", argv[1]);
+    return ks_cli_fail(KS_EXIT_USAGE, "unknown action '%s'; see --help", argv[1]);
 }

@@ -35,3 +35,27 @@ exits 2 "$keystill" bench ldpc --qber 0.6
 exits 2 "$keystill" bench ldpc --qber x
 exits 2 "$keystill" bench ldpc --effort slow
 exits 2 "$keystill" bench ldpc --rate 65000
+
+# Codes of other programs.
+directory=$(mktemp -d)
+trap 'rm -rf "$directory"' EXIT
+small=$("$keystill" codes list | sed -n 's/^\(s[0-9]*\) .*/\1/p' | tail -1)
+"$keystill" codes export "$small" --log2n 14 -o "$directory/a.pchk"
+for format in alist alist-rows "alist --no-pad" "qc --z 64"; do
+    # shellcheck disable=SC2086
+    "$keystill" codes export "$directory/a.pchk" --format $format -o "$directory/b.txt"
+    "$keystill" codes export - <"$directory/b.txt" | cmp - "$directory/a.pchk" || fail "$format does not come back"
+done
+rows=$("$keystill" codes import --json "$directory/a.pchk" | sed -n 's/.*"rows":\([0-9]*\).*"rank":\1,.*/\1/p')
+[ -n "$rows" ] || fail "codes import: $("$keystill" codes import --json "$directory/a.pchk")"
+printf '0,1\n2,3\n' >"$directory/pairs.csv"
+"$keystill" codes import --pairs "$directory/pairs.csv" --merges 1 "$directory/a.pchk" | grep -q "^matrix     $((rows - 1)) rows" || fail "merges"
+head -c 1000 "$directory/a.pchk" >"$directory/cut.pchk"
+exits 3 "$keystill" codes import "$directory/cut.pchk"
+exits 3 "$keystill" codes import --gen "$directory/a.pchk" "$directory/a.pchk"
+exits 3 "$keystill" codes export --format qc --z 128 "$directory/a.pchk"
+exits 2 "$keystill" codes import --merges 1 "$directory/a.pchk"
+exits 2 "$keystill" codes import --from nothing "$directory/a.pchk"
+exits 2 "$keystill" codes export --format qc "$directory/a.pchk"
+exits 2 "$keystill" codes export nothing
+exits 1 "$keystill" codes import "$directory/missing.pchk"

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Codes from files, as the commands name them. Functions return an exit code, KS_EXIT_OK or after saying why.
+ */
+#ifndef KS_HOST_CLI_CODE_FILES_H
+#define KS_HOST_CLI_CODE_FILES_H
+
+#include "host/formats/codes.h"
+
+/* Where a code comes from: options --from, --pairs, --merges. */
+typedef struct ks_code_source {
+    const char *format; /* NULL: guessed */
+    const char *pairs;  /* file of row pairs */
+    uint64_t merges;    /* how many of them; UINT64_MAX: all */
+} ks_code_source;
+
+/* The whole of FILE or "-". Release with ks_bytes_release. */
+int ks_read_whole(ks_bytes *out, const char *path);
+/* Writes to FILE (never half) or "-". */
+int ks_write_whole(const ks_bytes *bytes, const char *path);
+
+/* Reads and checks a matrix; the format that was read is told. */
+int ks_code_load(ks_matrix **out, ks_code_format *format, const char *path, const ks_code_source *source);
+
+int ks_codes_import(int argc, char **argv);
+int ks_codes_export(int argc, char **argv);
+
+/* "k097" or "k097-5": base and merges; without merges those of the middle. -1 after saying why. */
+int ks_find_code(uint16_t *rate, const char *name);
+
+#endif
