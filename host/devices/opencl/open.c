@@ -9,7 +9,7 @@
 #include "host/devices/opencl/opencl.h"
 #include "pipeline/status.h"
 
-const char *const ks_gpu_backend = "opencl";
+const char ks_gpu_backend[] = "opencl";
 
 #define KS_GPU_KERNEL(name) #name,
 const char *const ks_cl_kernel_names[] = {
