@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Compute devices: operations on batches, submitted as jobs. The CPU is always there; plugins add others behind the same
- * table. Queues, device buffers and sub-kernels stay inside a backend. Every backend gives the same bits. */
+/* Compute devices: operations on batches, submitted as jobs. The CPU is always there; plugins add others
+ * behind the same table. Queues, device buffers and sub-kernels stay inside a backend. Every backend gives
+ * the same bits. */
 #ifndef KEYSTILL_BACKEND_H
 #define KEYSTILL_BACKEND_H
 
@@ -19,17 +20,18 @@ typedef enum ks_op {
     KS_OP_TOEPLITZ = 4  /* privacy amplification of one block */
 } ks_op;
 
-/* One frame of KS_OP_SYNDROME or KS_OP_DECODE. Bits are packed LSB first; a frame holds 2^log2n bits of which the first
- * `real_bits` carry key and the others are agreed zeros. */
+/* One frame of KS_OP_SYNDROME or KS_OP_DECODE. Bits are packed LSB first; a frame holds 2^log2n bits of which
+ * the first `real_bits` carry key and the others are agreed zeros. */
 typedef struct ks_frame_task {
-    uint64_t *frame;         /* SYNDROME: in. DECODE: in the received bits, out the corrected ones (unchanged on failure) */
-    uint64_t *syndrome;      /* SYNDROME: out, the mother code's. DECODE: in, that of `rate` */
+    uint64_t *
+        frame; /* SYNDROME: in. DECODE: in the received bits, out the corrected ones (unchanged on failure) */
+    uint64_t *syndrome; /* SYNDROME: out, the mother code's. DECODE: in, that of `rate` */
     size_t real_bits;
-    double qber;             /* DECODE: expected error rate, public */
+    double qber; /* DECODE: expected error rate, public */
     uint16_t rate;
     uint8_t log2n;
-    uint8_t converged;       /* DECODE, out: 1 when the syndrome is met */
-    uint32_t iterations;     /* DECODE, in: the limit; out: used */
+    uint8_t converged;   /* DECODE, out: 1 when the syndrome is met */
+    uint32_t iterations; /* DECODE, in: the limit; out: used */
 } ks_frame_task;
 
 typedef struct ks_job ks_job;
@@ -59,15 +61,16 @@ struct ks_job {
     int done;             /* private: use ks_job_done */
     size_t next, pending; /* private to the backend */
     ks_job *link;         /* private to the backend */
-    /* Called once from a worker (or from poll) after the job is done, when not NULL: must only wake somebody. */
+    /* Called once from a worker (or from poll) after the job is done, when not NULL: must only wake somebody.
+     */
     void (*wake)(void *context);
     void *wake_context;
 };
 
 enum { KS_BACKEND_ABI = 1 };
 
-/* A device as a plugin offers it. Several sessions may submit to one device; jobs complete in any order. A job and all it
- * points to belong to the backend from submit until it is done. */
+/* A device as a plugin offers it. Several sessions may submit to one device; jobs complete in any order. A
+ * job and all it points to belong to the backend from submit until it is done. */
 typedef struct ks_device ks_device;
 typedef struct ks_device_vtable {
     uint32_t abi_version; /* KS_BACKEND_ABI */
@@ -94,6 +97,10 @@ KS_API KS_MUST_CHECK ks_status ks_device_submit(ks_device *device, ks_job *job);
 KS_API int ks_device_poll(ks_device *device);
 KS_API void ks_device_wait(ks_device *device, ks_job *job);
 KS_API int ks_job_done(const ks_job *job);
+
+/* Known answers of every operation that the device offers; to be met before it is used. KS_ERR_UNAVAILABLE
+ * and what was wrong in the detail otherwise. Tens of milliseconds on a CPU. */
+KS_API KS_MUST_CHECK ks_status ks_device_selftest(ks_device *device);
 
 #ifdef __cplusplus
 }
