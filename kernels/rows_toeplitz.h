@@ -35,9 +35,15 @@ unsigned ks_toeplitz_least_log_row(ks_isa isa);
 /* The shape with the fewest points whose rows have at least 2^least_log_row points. */
 ks_toeplitz_shape ks_toeplitz_shape_of(size_t m, size_t c, unsigned least_log_row);
 
-/* Bytes from a row of field elements to the next; long rows are kept off each other's cache sets. */
+/* Bytes between rows of so many points: long rows are kept off each other's cache sets. */
+static inline size_t ks_toeplitz_row_gap(size_t points) {
+    return points >= 1024 ? 256 : 0;
+}
+
+/* Bytes from a row of field elements to the next. */
 static inline size_t ks_toeplitz_row_bytes(const ks_toeplitz_shape *shape) {
-    return (sizeof(uint32_t) << shape->log_row) + (shape->log_row >= 10 ? 256 : 0);
+    const size_t points = (size_t)1 << shape->log_row;
+    return points * sizeof(uint32_t) + ks_toeplitz_row_gap(points);
 }
 size_t ks_toeplitz_prepared_bytes(const ks_toeplitz_shape *shape);
 size_t ks_toeplitz_work_bytes(const ks_toeplitz_shape *shape);

@@ -75,9 +75,10 @@ static ks_status workspace(ks_toeplitz_plan *plan) {
     const size_t row = larger((size_t)1 << ks_toeplitz_least_log_row(plan->kernels->isa), coefficients / 8);
     const size_t band =
         ks_toeplitz_words(plan->n_max) + ks_toeplitz_words(plan->m_max) + KS_TOEPLITZ_BAND_PAD;
-    const size_t points = coefficients + row;
-    KS_TRY(ks_secret_alloc(&plan->prepared, larger(points * sizeof(uint32_t), band * 8), KS_SECRET_BLOCK));
-    plan->work_bytes = points * BYTES_A_POINT;
+    const size_t points = coefficients + row, gaps = KS_TOEPLITZ_ROWS_MAX * ks_toeplitz_row_gap(row);
+    KS_TRY(ks_secret_alloc(&plan->prepared, larger(points * sizeof(uint32_t) + gaps, band * 8),
+                           KS_SECRET_BLOCK));
+    plan->work_bytes = points * BYTES_A_POINT + gaps;
     KS_TRY(ks_secret_alloc(&plan->work, plan->work_bytes, KS_SECRET_BLOCK));
     return ks_secret_alloc((void **)&plan->product, ks_toeplitz_words(plan->m_max) * 8, KS_SECRET_BLOCK);
 }

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <criterion/criterion.h>
 #include <keystill/amplify.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "tests/conformance/conformance.h"
 #include "tests/unit/sha256.h"
@@ -161,6 +163,53 @@ Test(amplify, known_answers_at_every_level) {
             for (size_t i = 6; i < sizeof known / sizeof *known; i++)
                 if (level == 3 || known[i].n < 2000000)
                     check_known(&known[i], 1 + (unsigned)i % 2);
+    cr_assert_eq(ks_kernels_force(NULL), 0);
+}
+
+/* Bytes of this process's private memory, its stack left out. */
+static size_t mapped(void) {
+    char line[128];
+    unsigned long kilobytes = 0;
+    FILE *file = fopen("/proc/self/status", "r");
+    cr_assert(file);
+    while (fgets(line, sizeof line, file) && sscanf(line, "VmData: %lu", &kilobytes) != 1)
+        continue;
+    fclose(file);
+    return (size_t)kilobytes * 1024;
+}
+
+/* Beside the seed's transform (two bits a bit of seed, an eighth more where rows do not divide it, gaps) a
+ * plan holds at most four times the input, and a hash maps nothing more. */
+Test(amplify, working_memory) {
+    static const size_t sizes[] = {1 << 18, (1 << 18) + 16, 1 << 20, (1 << 20) + 16, (1 << 20) + 131101,
+                                   1 << 23, (1 << 23) + 16};
+    for (int level = 0; level < 4; level++) {
+        if (ks_kernels_force(levels[level]) != 0)
+            continue;
+        for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+            const size_t n = sizes[i], m = n / 2, pages = 6 * (size_t)sysconf(_SC_PAGESIZE);
+            const ks_toeplitz_shape shape =
+                ks_toeplitz_shape_of(m, n - m, ks_toeplitz_least_log_row(ks_kernels_get()->isa));
+            uint64_t *key = stream(1, n), *seed = stream(2, n);
+            ks_toeplitz_plan *plan;
+            const size_t before = mapped();
+            cr_assert_eq(ks_toeplitz_plan_create(&plan, n, m, KS_TOEPLITZ_MODIFIED, 1), KS_OK);
+            const size_t plan_bytes = mapped() - before;
+            const size_t transform = n / 8 * 9 / 4 + KS_TOEPLITZ_ROWS_MAX * 256;
+            cr_assert_geq(transform, ks_toeplitz_prepared_bytes(&shape));
+            cr_assert_leq(plan_bytes, transform + 4 * (n / 8) + pages, "%s, n %zu: %zu bytes", levels[level],
+                          n, plan_bytes);
+            cr_assert_geq(plan_bytes,
+                          ks_toeplitz_prepared_bytes(&shape) + ks_toeplitz_work_bytes(&shape) + m / 8);
+            if (n < 2000000) {
+                cr_assert_eq(ks_toeplitz_apply(plan, key, key, n, m, seed), KS_OK);
+                cr_assert_leq(mapped() - before, plan_bytes, "%s, n %zu", levels[level], n);
+            }
+            ks_toeplitz_plan_destroy(plan);
+            free(key);
+            free(seed);
+        }
+    }
     cr_assert_eq(ks_kernels_force(NULL), 0);
 }
 
