@@ -179,8 +179,7 @@ static void add_identity(uint64_t *out, const uint64_t *product, const uint64_t 
 
 /* What is left of key and output in the workspace. */
 static void forget(ks_toeplitz_plan *plan, size_t words, size_t c) {
-    const size_t points = plan->shape.rows << plan->shape.log_row;
-    const size_t used = plan->direct ? ks_toeplitz_words(c) * 8 : points * BYTES_A_POINT;
+    const size_t used = plan->direct ? ks_toeplitz_words(c) * 8 : ks_toeplitz_work_bytes(&plan->shape);
     if (c)
         ks_wipe(plan->work, used < plan->work_bytes ? used : plan->work_bytes);
     ks_wipe(plan->product, words * 8);
