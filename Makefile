@@ -39,6 +39,7 @@ test-long: test
 	KS_LONG=1 $(BUILD)-test/tests/test_length_soundness
 	KS_LONG=1 $(BUILD)-test/tests/test_amplify
 	KS_LONG=1 $(BUILD)-test/tests/test_session_wire
+	KS_LONG=1 $(BUILD)-test/tests/test_attacks
 	$(BUILD)-test/tests/mitm $(BUILD)-test/keystill long
 	$(BUILD)-test/tests/kill_ends $(BUILD)-test/keystill $(CURDIR)/$(BUILD)-test/tests/libkiller.so long
 	for seed in $$(seq 1000 1200); do $(BUILD)-test/tests/conformance all $$seed >/dev/null || exit 1; done

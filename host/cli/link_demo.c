@@ -113,6 +113,8 @@ static void add_simulator(ks_link_demo *d) {
         ks_child_addf(c, "--mu=%s", o->mu);
     if (o->probability)
         ks_child_addf(c, "--probability=%s", o->probability);
+    if (o->attack)
+        ks_child_addf(c, "--attack=%s", o->attack);
     if (!isnan(o->misalignment))
         ks_child_addf(c, "--misalignment=%.17g", o->misalignment);
     for (size_t i = 0; (field = ks_sim_field_at(i)) != NULL && i < KS_SIM_FIELDS; i++) {

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "host/cli/values.h"
+#include "host/simulator/attack.h"
 #include "host/simulator/presets.h"
 
 /* Parameters that --mu and --probability set. */
@@ -37,6 +38,8 @@ size_t ks_link_options_table(ks_option *table, ks_link_options *o, const char *p
     table[n++] = option("mu", KS_OPTION_TEXT, &o->mu, "A[,B[,C]]", "mean photon numbers, falling");
     table[n++] = option("probability", KS_OPTION_TEXT, &o->probability, "P[,Q[,R]]", "their chances");
     table[n++] = option("misalignment", KS_OPTION_NUMBER, &o->misalignment, "P", "of both bases");
+    table[n++] = option("attack", KS_OPTION_TEXT, &o->attack, "NAME[:S]",
+                        "Eve: intercept pns basis-loss bright time-shift; strength 0 to 1, default 1");
     for (size_t i = 0; i < KS_SIM_FIELDS; i++) {
         o->number[i] = NAN;
         o->flag[i] = -1;
@@ -110,6 +113,12 @@ int ks_link_options_apply(ks_sim_config *config, const ks_link_options *o) {
         if (!isnan(value) && ks_sim_field_set(config, field, value) != KS_OK)
             return ks_cli_fail(KS_EXIT_USAGE, "--%s: %s", field->name, ks_error_detail());
     }
+    if (o->attack && ks_sim_attack_parse(config, o->attack) != 0)
+        return ks_cli_fail(
+            KS_EXIT_USAGE,
+            "--attack expects intercept, pns, basis-loss, bright or time-shift, with a strength from 0 to "
+            "1 after a colon, not '%s'",
+            o->attack);
     int result = apply_source(config, o);
     if (!result)
         result = apply_run(config, o);

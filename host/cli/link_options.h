@@ -7,11 +7,11 @@
 #include "host/simulator/presets.h"
 
 /* Options that are no parameters, and six parameters that are options together. */
-enum { KS_LINK_OPTIONS_OWN = 9, KS_LINK_FIELDS_LISTED = 6 };
+enum { KS_LINK_OPTIONS_OWN = 10, KS_LINK_FIELDS_LISTED = 6 };
 enum { KS_LINK_OPTIONS = KS_SIM_FIELDS - KS_LINK_FIELDS_LISTED + KS_LINK_OPTIONS_OWN };
 
 typedef struct ks_link_options {
-    const char *preset, *mu, *probability;
+    const char *preset, *mu, *probability, *attack;
     double misalignment;
     double seconds;
     uint64_t pulses, seed, threads;

@@ -140,7 +140,7 @@ int ks_truth_file_open(ks_truth_file *file, const char *path) {
     file->stream = fdopen(dup(file->output.fd), "w");
     if (!file->stream)
         return ks_cli_fail(KS_EXIT_FAILED, "cannot write %s: %s", path, strerror(errno));
-    fprintf(file->stream, "time,lane,slot,origin\n");
+    fprintf(file->stream, "time,lane,slot,origin,known\n");
     return 0;
 }
 
@@ -148,8 +148,9 @@ int ks_truth_file_put(ks_truth_file *file, const ks_event *events, const ks_sim_
     static const char *const origins[KS_SIM_ORIGINS] = {
         "photon", "dark", "background", "afterpulse", "marker", "spurious-marker", "pps"};
     for (size_t i = 0; file->stream && i < n; i++)
-        fprintf(file->stream, "%lld,%d,%llu,%s\n", (long long)events[i].time, __builtin_ctz(events[i].lanes),
-                (unsigned long long)truth[i].slot, origins[truth[i].origin]);
+        fprintf(file->stream, "%lld,%d,%llu,%s,%.4g\n", (long long)events[i].time,
+                __builtin_ctz(events[i].lanes), (unsigned long long)truth[i].slot, origins[truth[i].origin],
+                (double)truth[i].known);
     if (!file->stream || !ferror(file->stream))
         return 0;
     return ks_cli_fail(errno == EPIPE ? KS_EXIT_CLOSED : KS_EXIT_FAILED, "cannot write %s: %s",

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "host/formats/states_image.h"
+#include "host/simulator/attack.h"
 #include "host/simulator/sampler.h"
 #include "host/simulator/simulator.h"
 #include "pipeline/status.h"
@@ -103,6 +104,7 @@ ks_status ks_sim_check(const ks_sim_config *config) {
         return ks_fail_in(KS_ERR_ARGUMENT, "simulator, source");
     KS_TRY(within(config->bob_test_basis, 0, 1, "Bob's probability of the test basis"));
     KS_TRY(check_channel(config));
+    KS_TRY(ks_sim_attack_check(config));
     for (int d = 0; d < (config->passive ? 4 : 2); d++)
         KS_TRY(check_detector(&config->detector[d]));
     KS_TRY(check_times(config));

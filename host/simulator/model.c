@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "host/simulator/model.h"
+#include "host/simulator/attack.h"
 
 #include <math.h>
 
@@ -56,6 +56,8 @@ double ks_sim_mean_count(const ks_sim_config *config, unsigned state, unsigned b
     if (k >= config->source.intensities)
         return 0;
     double light = config->source.mean[k] * channel->transmittance * config->detector[detector].efficiency;
+    if (config->attack == KS_SIM_BASIS_LOSS && basis == 1)
+        light *= 1 - config->strength;
     if (!config->passive)
         return light * share_of_light(channel, state, basis, (unsigned)detector);
     unsigned arm = (unsigned)detector >> 1;
@@ -98,13 +100,33 @@ static void fill_row(ks_sim_row *row, const ks_sim_config *config, unsigned stat
     row->total = row->cumulative[row->patterns - 1];
 }
 
+static void fill_attacked(ks_sim_table *table, const ks_sim_config *config, const ks_sim_channel *channel) {
+    for (int mode = 1; mode < ks_sim_attack_modes(config); mode++)
+        for (unsigned basis = 0; basis < 2; basis++)
+            for (unsigned state = 0; state < KS_SIM_STATES; state++) {
+                ks_sim_row *row = &table->row[mode][basis][state];
+                ks_sim_attack_row(row, config, mode, state, basis, channel);
+                table->brightest = fmax(table->brightest, row->total);
+            }
+}
+
+static void make_relative(ks_sim_row *row, double brightest) {
+    for (unsigned i = 0; i < row->patterns; i++)
+        row->cumulative[i] = brightest > 0 ? row->cumulative[i] / brightest : 0;
+    row->total = row->cumulative[row->patterns - 1];
+}
+
 void ks_sim_table_fill(ks_sim_table *table, const ks_sim_config *config, const ks_sim_channel *channel) {
     unsigned bases = config->passive ? 1 : 2;
     table->brightest = 0;
     for (unsigned basis = 0; basis < bases; basis++)
         for (unsigned state = 0; state < KS_SIM_STATES; state++)
             table->brightest = fmax(table->brightest, chance_of_any(config, state, basis, channel));
+    fill_attacked(table, config, channel);
     for (unsigned basis = 0; basis < bases; basis++)
-        for (unsigned state = 0; state < KS_SIM_STATES; state++)
-            fill_row(&table->row[basis][state], config, state, basis, channel, table->brightest);
+        for (unsigned state = 0; state < KS_SIM_STATES; state++) {
+            fill_row(&table->row[0][basis][state], config, state, basis, channel, table->brightest);
+            for (int mode = 1; mode < ks_sim_attack_modes(config); mode++)
+                make_relative(&table->row[mode][basis][state], table->brightest);
+        }
 }

@@ -5,20 +5,21 @@
 
 #include "host/simulator/simulator.h"
 
-enum { KS_SIM_STATES = 16, KS_SIM_PATTERNS = 15 };
+enum { KS_SIM_STATES = 16, KS_SIM_PATTERNS = 15, KS_SIM_MODES = 3 };
 
 /* Sets of detectors that click together, as cumulative chances relative to the chance of the brightest row;
  * past the last one the candidate is dropped. `mask` has one bit a detector. */
 typedef struct ks_sim_row {
     double total; /* the last of `cumulative` */
     double cumulative[KS_SIM_PATTERNS];
+    float known[KS_SIM_PATTERNS]; /* what Eve knows by it, see ks_sim_truth */
     uint8_t mask[KS_SIM_PATTERNS];
     uint8_t patterns;
 } ks_sim_row;
 
 typedef struct ks_sim_table {
-    ks_sim_row row[2][KS_SIM_STATES]; /* [Bob's basis, 0 when passive][state] */
-    double brightest;                 /* chance of any click of the brightest state */
+    ks_sim_row row[KS_SIM_MODES][2][KS_SIM_STATES]; /* [what Eve did][Bob's basis, 0 when passive][state] */
+    double brightest;                               /* chance of any click of the brightest state */
 } ks_sim_table;
 
 int ks_sim_detectors(const ks_sim_config *config);

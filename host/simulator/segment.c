@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "host/formats/states_object.h"
+#include "host/simulator/attack.h"
 #include "pipeline/status.h"
 
 enum {
@@ -56,8 +57,9 @@ void ks_sim_plan_init(ks_sim_plan *plan, const ks_sim_config *config, ks_states 
     ks_ziggurats_init(&plan->ziggurats);
     ks_source basis_only = {.intensities = 1, .mean = {1}, .probability = {1}};
     derive_choices(&plan->bob, config, KS_STREAM_BOB, &basis_only, config->bob_test_basis);
-    ks_source measured = {.intensities = 2, .probability = {config->intercepted, 1 - config->intercepted}};
-    derive_choices(&plan->eve, config, KS_STREAM_EVE, &measured, 0.5);
+    const ks_source hers = ks_sim_attack_choices(config);
+    derive_choices(&plan->eve, config, KS_STREAM_EVE, &hers, 0.5);
+    plan->attacked = hers.probability[0] > 0;
     ks_sim_channel channel = ks_sim_channel_at(config, 0);
     ks_sim_table_fill(&plan->table, &plan->config, &channel);
     limit_lags(plan);
@@ -113,24 +115,36 @@ static size_t next_candidates(const ks_sim_plan *plan, const ks_sim_table *table
     return n;
 }
 
+/* What meets in candidate slots: Alice's states, as Eve sends them on, and Bob's bases. */
+typedef struct batch {
+    ks_state alice[BATCH], bob[BATCH];
+    uint8_t mode[BATCH];
+    float known[BATCH];
+} batch;
+
 /* A candidate that survived thinning: something clicks. */
 typedef struct hit {
     const ks_sim_row *row;
     double u; /* below the row's last cumulative chance */
     uint32_t slot;
     uint32_t bob_basis;
+    float known;
 } hit;
 
 /* Keeps the candidates that their state and Bob's basis let click. Without branches: the outcome is a coin's.
  */
 static size_t thin(hit *hits, const ks_sim_table *table, ks_sampler *sampler, uint64_t first,
-                   const uint64_t *slots, const ks_state *alice, const ks_state *bob, size_t n) {
+                   const uint64_t *slots, const batch *b, size_t n) {
     size_t kept = 0;
     for (size_t i = 0; i < n; i++) {
-        uint32_t basis = bob[i] >> 1 & 1;
-        const ks_sim_row *row = &table->row[basis][alice[i]];
+        uint32_t basis = b->bob[i] >> 1 & 1;
+        const ks_sim_row *row = &table->row[b->mode[i]][basis][b->alice[i]];
         double u = ks_sampler_uniform(sampler);
-        hits[kept] = (hit){.row = row, .u = u, .slot = (uint32_t)(slots[i] - first), .bob_basis = basis};
+        hits[kept] = (hit){.row = row,
+                           .u = u,
+                           .slot = (uint32_t)(slots[i] - first),
+                           .bob_basis = basis,
+                           .known = b->known[i]};
         kept += u < row->total;
     }
     return kept;
@@ -148,6 +162,7 @@ static void add_pattern(ks_sim_clicks *clicks, const ks_sim_plan *plan, const hi
                                                        .detector = (uint8_t)detector,
                                                        .pixel = pick_pixel(plan, sampler, detector),
                                                        .lane = lane_of(&plan->config, detector, h->bob_basis),
+                                                       .known = fmaxf(h->known, h->row->known[pattern]),
                                                        .origin = KS_SIM_PHOTON};
     }
 }
@@ -159,31 +174,24 @@ static size_t within_run(const ks_sim_config *config, const uint64_t *slots, siz
     return n;
 }
 
-/* Eve measures in a basis of her choice and sends on what she saw: in Alice's basis the bit, in the other one
- * a chance. */
-static void intercept(const ks_sim_plan *plan, ks_state *alice, const uint64_t *slots, size_t n) {
-    ks_state eve[BATCH];
-    ks_kernels_get()->seeded_states(eve, slots, n, &plan->eve);
-    for (size_t i = 0; i < n; i++)
-        if (eve[i] >> KS_STATE_INTENSITY_SHIFT == 0 && ((eve[i] ^ alice[i]) & KS_STATE_BASIS))
-            alice[i] = (ks_state)((alice[i] & ~3) | (eve[i] & 3));
-}
-
 static ks_status draw_batch(ks_sim_segment *segment, const ks_sim_plan *plan, const ks_sim_table *table,
                             ks_sampler *sampler, const uint64_t *slots, size_t n) {
-    ks_state alice[BATCH] = {0}, bob[BATCH] = {0};
+    batch b = {.mode = {0}};
     hit hits[BATCH + 1];
     uint64_t first = segment->number * plan->slots;
     size_t inside = within_run(&plan->config, slots, n);
     KS_TRY(reserve(&segment->photons, BATCH * KS_SIM_DETECTORS));
-    KS_TRY(ks_states_gather(plan->states, alice, slots, inside));
-    if (plan->config.intercepted > 0)
-        intercept(plan, alice, slots, inside);
+    KS_TRY(ks_states_gather(plan->states, b.alice, slots, inside));
+    if (plan->attacked) {
+        ks_state eve[BATCH];
+        ks_kernels_get()->seeded_states(eve, slots, inside, &plan->eve);
+        ks_sim_attack_slots(&plan->config, b.alice, b.mode, b.known, eve, inside);
+    }
     if (!plan->config.passive)
-        ks_kernels_get()->seeded_states(bob, slots, inside, &plan->bob);
+        ks_kernels_get()->seeded_states(b.bob, slots, inside, &plan->bob);
     /* All candidates are thinned, so that a run's end changes nothing before it. */
     ks_sampler local = *sampler; /* in registers */
-    size_t kept = thin(hits, table, &local, first, slots, alice, bob, n);
+    size_t kept = thin(hits, table, &local, first, slots, &b, n);
     for (size_t i = 0; i < kept && (inside == n || first + hits[i].slot < plan->config.slots); i++)
         add_pattern(&segment->photons, plan, &hits[i], &local);
     *sampler = local;

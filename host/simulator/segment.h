@@ -13,6 +13,7 @@
 typedef struct ks_sim_click {
     double time;   /* ps of Alice's clock since the segment's first slot, when the light arrives */
     float lag;     /* ps from there to the tag */
+    float known;   /* see ks_sim_truth */
     uint32_t slot; /* since the segment's first */
     uint8_t detector;
     uint8_t pixel;
@@ -30,7 +31,8 @@ typedef struct ks_sim_plan {
     ks_sim_config config;
     ks_states *states;
     ks_seeded_states bob; /* his bases, as states of one intensity */
-    ks_seeded_states eve; /* intensity 0: she measures; her basis; her bit when that is not Alice's */
+    ks_seeded_states eve; /* her choices, see attack.h */
+    int attacked;         /* there is an Eve who chooses slots */
     ks_ziggurats ziggurats;
     ks_sim_table table;                   /* without fades */
     double period_ps, seconds;            /* of a slot; of a segment */

@@ -26,6 +26,7 @@ typedef struct tag {
     uint64_t slot;
     uint32_t lanes;
     uint32_t origin;
+    float known;
 } tag;
 
 struct ks_simulator {
@@ -133,7 +134,8 @@ static void insert_tag(ks_simulator *s, tag t) {
 
 static ks_status emit(ks_simulator *s, const ks_sim_click *click) {
     uint64_t slot = s->segment * s->plan.slots + click->slot;
-    tag t = {.slot = slot, .lanes = UINT32_C(1) << click->lane, .origin = click->origin};
+    tag t = {
+        .slot = slot, .lanes = UINT32_C(1) << click->lane, .origin = click->origin, .known = click->known};
     s->stats.origin[click->origin]++;
     s->stats.lane[click->lane]++;
     if (s->plan.config.slot_events) {
@@ -275,7 +277,7 @@ static void give(ks_simulator *s, ks_event *event, ks_sim_truth *truth) {
     else
         *event = (ks_event){.time = t->tick, .lanes = t->lanes};
     if (truth)
-        *truth = (ks_sim_truth){.slot = t->slot, .origin = t->origin};
+        *truth = (ks_sim_truth){.slot = t->slot, .origin = t->origin, .known = t->known};
 }
 
 ks_status ks_simulator_run(ks_simulator *s, ks_event *events, ks_sim_truth *truth, size_t capacity,

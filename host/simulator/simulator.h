@@ -30,6 +30,16 @@ typedef struct ks_sim_detector {
     double tail_ps;              /* its mean */
 } ks_sim_detector;
 
+typedef enum ks_sim_attack {
+    KS_SIM_NO_ATTACK = 0,
+    KS_SIM_INTERCEPT,  /* intercept and resend */
+    KS_SIM_SPLIT,      /* photon-number splitting */
+    KS_SIM_BASIS_LOSS, /* Bob's test basis loses light */
+    KS_SIM_BRIGHT,     /* resends bright light, which clicks twice in the wrong basis */
+    KS_SIM_TIME_SHIFT, /* one detector is made less efficient, in each slot another one */
+    KS_SIM_ATTACKS
+} ks_sim_attack;
+
 typedef struct ks_sim_config {
     /* Alice */
     double clock_hz;
@@ -38,8 +48,10 @@ typedef struct ks_sim_config {
     double pulse_ps;         /* standard deviation of a pulse's shape */
     /* channel */
     double distance_km, fibre_db_km, extra_db;
-    double intercepted;    /* chance that Eve measures a slot in a random basis and sends her result on */
-    double rotation_deg_s; /* polarisation turns: misalignment grows as sin^2 */
+    double intercepted;   /* chance that Eve measures a slot in a random basis and sends her result on */
+    ks_sim_attack attack; /* and its strength, 0 to 1: share of slots; of the loss; of the efficiency taken */
+    double strength;
+    double rotation_deg_s;         /* polarisation turns: misalignment grows as sin^2 */
     double fade_db, fade_period_s; /* additional loss between 0 and fade_db, a raised cosine; 0: none */
     double misalignment[2];        /* a basis: chance that a photon goes to the wrong detector */
     double background_hz; /* photons a second at the receiver's detectors, all of them together, before
@@ -89,7 +101,7 @@ typedef enum ks_sim_origin {
 typedef struct ks_sim_truth {
     uint64_t slot;
     uint32_t origin; /* ks_sim_origin */
-    uint32_t reserved;
+    float known;     /* bits that Eve knows of Alice's bit when both chose the same basis, 0 to 1 */
 } ks_sim_truth;
 
 typedef struct ks_sim_stats {
@@ -123,7 +135,8 @@ KS_MUST_CHECK ks_status ks_simulator_run(ks_simulator *simulator, ks_event *even
                                          size_t capacity, size_t *count);
 void ks_simulator_get_stats(const ks_simulator *simulator, ks_sim_stats *stats);
 
-/* What to expect without dead time, in Bob's accept gate: [basis][intensity], both having chosen that basis.
+/* What to expect without dead time, in Bob's accept gate, of attacks only intercept and resend:
+ * [basis][intensity], both having chosen that basis.
  */
 typedef struct ks_sim_expectation {
     double gain[2][KS_MAX_INTENSITIES];  /* chance of a detection, given that both chose the basis */

@@ -28,11 +28,16 @@ done
 expect 0 "$program" link $bright --pulses 3000000 --block 1M --json
 says "$out" '"event":"link".*"identical":true'
 
-# Eve reads and resends half of the photons' worth of errors: no key, a security abort, and no verdict of identity.
-# shellcheck disable=SC2086
-expect 4 "$program" link $bright --pulses 3000000 --block 1M --misalignment 0.2
-says "$out" 'NOT IDENTICAL: 0 keys alike'
-nothing_left
+# Eve on the links that gave keys above: no key, a security abort, and no verdict of identity.
+for attack in intercept intercept:0.6 bright; do
+    # shellcheck disable=SC2086
+    expect 4 "$program" link $bright --pulses 3000000 --block 1M --attack "$attack"
+    says "$out" 'NOT IDENTICAL: 0 keys alike'
+    nothing_left
+done
+expect 2 "$program" link --attack nobody
+expect 2 "$program" link --attack pns:2
+expect 2 "$program" link --attack pns --passive
 
 expect 2 "$program" link --preset no-such-link
 expect 2 "$program" link --no-such-option

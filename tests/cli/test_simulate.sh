@@ -52,8 +52,8 @@ expect 0 "$program" simulate $small --events d.s15 --format s15-a1 --marker-slot
 expect 0 "$program" simulate $small --states p.qst --states-seed s.qss --truth t.csv --events e.csv --format csv
 [ "$(wc -c <p.qst)" -eq $((64 + 48 + 150000)) ] || complain "p.qst has $(wc -c <p.qst) bytes"
 [ "$(wc -c <s.qss)" -eq $((64 + 48 + 32)) ] || complain "s.qss has $(wc -c <s.qss) bytes"
-says t.csv '^time,lane,slot,origin$'
-says t.csv ',0,marker$'
+says t.csv '^time,lane,slot,origin,known$'
+says t.csv ',0,marker,0$'
 [ "$(wc -l <t.csv)" -eq "$(wc -l <e.csv)" ] || complain "truth and events differ in number"
 for form in p.qst s.qss; do
     expect 0 "$program" simulate $small --from-states $form --events f.csv --format csv --states g.qst
