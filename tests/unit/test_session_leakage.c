@@ -39,9 +39,10 @@ static void count_bases(tally *t, const uint8_t *p, size_t bytes) {
     const uint32_t count = u32_at(p + 8);
     t->detections += count;
     for (uint32_t i = 0; i < count; i++)
-        t->test_detections += p[16 + i / 8] >> (i % 8) & 1; /* basis 1 is the test basis here */
+        t->test_detections += p[20 + i / 8] >> (i % 8) & 1; /* basis 1 is the test basis here */
     t->tested_bits += u32_at(p + 12);
-    cr_expect_eq(bytes, 16 + (count + 7) / 8 + (u32_at(p + 12) + 7) / 8);
+    cr_expect_eq(u32_at(p + 16), 0, "no sample was asked for");
+    cr_expect_eq(bytes, 20 + (count + 7) / 8 + (u32_at(p + 12) + 7) / 8);
 }
 
 static void count_plan(tally *t, const uint8_t *p) {
