@@ -41,6 +41,10 @@ function(ks_plugin backend)
   endif()
   set_target_properties(${plugin} PROPERTIES PREFIX "" LIBRARY_OUTPUT_DIRECTORY ${KS_PLUGIN_FOLDER}
     LINK_DEPENDS ${PROJECT_SOURCE_DIR}/cmake/plugin.map)
+  # Nothing is loaded that others may write, whatever the umask of the build.
+  add_custom_command(TARGET ${plugin} POST_BUILD COMMAND chmod go-w ${KS_PLUGIN_FOLDER} $<TARGET_FILE:${plugin}>)
+  install(DIRECTORY DESTINATION ${CMAKE_INSTALL_LIBDIR}/keystill DIRECTORY_PERMISSIONS
+    OWNER_READ OWNER_WRITE OWNER_EXECUTE GROUP_READ GROUP_EXECUTE WORLD_READ WORLD_EXECUTE)
   install(TARGETS ${plugin} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/keystill)
 endfunction()
 

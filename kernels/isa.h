@@ -12,7 +12,8 @@ typedef enum ks_isa {
     KS_ISA_COUNT
 } ks_isa;
 
-const char *ks_isa_name(ks_isa isa);
+/* Exported from the shared library for libkeystill-host alone. */
+__attribute__((visibility("default"))) const char *ks_isa_name(ks_isa isa);
 /* -1 for an unknown name. */
 int ks_isa_parse(const char *name);
 /* Highest level this machine runs. */
