@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "ldpc/ldpc.h"
+#include "pipeline/key_pool.h"
 #include "pipeline/session_internal.h"
 
 /* ---- bases, intensities, counts */
@@ -370,6 +371,8 @@ ks_status ks_bob_tag_verified(ks_session *s, ks_block *b, ks_cursor *c) {
     ks_confirmations_heard(s, b->announcements);
     KS_TRY(ks_block_deliver(s, b));
     KS_TRY(ks_refill_latest(s)); /* before any key may leave */
+    ks_pool_accept(s->config.pool, s->epoch, b->number);
+    ks_request_store(s);
     ks_node *node = ks_session_queue(s, KS_ACTION_CONFIRM);
     if (!node)
         return KS_ERR_MEMORY;

@@ -130,6 +130,18 @@ uint64_t ks_pool_proven(const ks_pool *pool, ks_direction direction) {
     return pool->next.proven[direction];
 }
 
+void ks_pool_accept(ks_pool *pool, uint32_t epoch, uint32_t block) {
+    pool->next.accepted[pool->next.accepts++ % KS_POOL_ACCEPTED] = (uint64_t)epoch << 32 | block;
+    pool->changes++;
+}
+
+int ks_pool_accepted(const ks_pool *pool, uint32_t epoch, uint32_t block) {
+    for (uint64_t i = 0; i < lower(pool->next.accepts, KS_POOL_ACCEPTED); i++)
+        if (pool->next.accepted[i] == ((uint64_t)epoch << 32 | block))
+            return 1;
+    return 0;
+}
+
 void ks_pool_charge(ks_pool *pool, double epsilon) {
     pool->charged += epsilon;
     if (pool->charged > pool->next.epsilon) {

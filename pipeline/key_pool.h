@@ -12,7 +12,8 @@ enum {
     KS_POOL_PAGE = 4096, /* header and records stand on pages of their own */
     KS_POOL_RECORDS = 2, /* copies of the record, one after the other */
     KS_POOL_RECORD_BYTES = KS_POOL_PAGE,
-    KS_POOL_HISTORY = 64, /* refills remembered */
+    KS_POOL_HISTORY = 64,   /* refills remembered */
+    KS_POOL_ACCEPTED = 128, /* blocks remembered whose keys Bob has */
     KS_POOL_RING = KS_POOL_CAPACITY * KS_PAD_BYTES,
     KS_POOL_RING_OFFSET = KS_POOL_PAGE * (1 + KS_POOL_RECORDS),
     KS_POOL_IMAGE_BYTES = KS_POOL_RING_OFFSET + 2 * KS_POOL_RING
@@ -45,6 +46,8 @@ typedef struct ks_pool_state {
     ks_pool_refill_note history[KS_POOL_HISTORY]; /* oldest first */
     uint64_t proven[2]; /* pads below were used by the peer: tags of his have shown it */
     double epsilon;     /* at most so much has been charged over the life of the pool */
+    uint64_t accepts;   /* how many blocks were accepted; the last of them, epoch * 2^32 + block: */
+    uint64_t accepted[KS_POOL_ACCEPTED]; /* number i in slot i % KS_POOL_ACCEPTED */
 } ks_pool_state;
 
 void ks_pool_encode_header(uint8_t page[KS_POOL_PAGE], const ks_pool_header *header);
@@ -57,6 +60,10 @@ KS_MUST_CHECK ks_status ks_pool_decode_records(ks_pool_state *state, int *copy, 
  * restored from a copy. Goes to storage with the next record; by itself it makes no write due. */
 void ks_pool_prove(ks_pool *pool, ks_direction direction, uint64_t index);
 uint64_t ks_pool_proven(const ks_pool *pool, ks_direction direction);
+/* Bob's keys of a block are good. Remembered, so that a Bob who has forgotten all else can still tell Alice.
+ */
+void ks_pool_accept(ks_pool *pool, uint32_t epoch, uint32_t block);
+int ks_pool_accepted(const ks_pool *pool, uint32_t epoch, uint32_t block);
 /* Adds to the epsilon that the link has spent in its life. Like pads, it is reserved on storage a batch
  * ahead: after a crash the sum is too large by a batch at most, never too small. */
 void ks_pool_charge(ks_pool *pool, double epsilon);

@@ -14,9 +14,11 @@ enum {
     HISTORY_OFFSET = 64,
     NOTE_BYTES = 40,
     PROVEN_OFFSET = HISTORY_OFFSET + NOTE_BYTES * KS_POOL_HISTORY,
-    EPSILON_OFFSET = PROVEN_OFFSET + 16
+    EPSILON_OFFSET = PROVEN_OFFSET + 16,
+    ACCEPTED_OFFSET = EPSILON_OFFSET + 8
 };
-_Static_assert(EPSILON_OFFSET + 8 + CHECKSUM <= KS_POOL_RECORD_BYTES, "a record is full");
+_Static_assert(ACCEPTED_OFFSET + 8 + 8 * KS_POOL_ACCEPTED + CHECKSUM <= KS_POOL_RECORD_BYTES,
+               "a record is full");
 
 static const uint8_t header_magic[8] = "KSPOOL\r\n", record_magic[8] = "KSRECORD";
 
@@ -120,6 +122,9 @@ void ks_pool_encode_record(uint8_t record[KS_POOL_RECORD_BYTES], const ks_pool_s
     uint64_t epsilon;
     memcpy(&epsilon, &state->epsilon, sizeof epsilon);
     put(record + EPSILON_OFFSET, epsilon, 8);
+    put(record + ACCEPTED_OFFSET, state->accepts, 8);
+    for (int i = 0; i < KS_POOL_ACCEPTED; i++)
+        put(record + ACCEPTED_OFFSET + 8 + 8 * i, state->accepted[i], 8);
     for (uint32_t i = 0; i < state->refills; i++)
         encode_note(record + HISTORY_OFFSET + NOTE_BYTES * i, &state->history[i]);
     checksum(record + KS_POOL_RECORD_BYTES - CHECKSUM, record, KS_POOL_RECORD_BYTES - CHECKSUM);
@@ -143,6 +148,9 @@ static int decode_record(ks_pool_state *state, const uint8_t *record) {
     state->epoch = (uint32_t)get(record + 48, 4);
     state->refills = (uint32_t)get(record + 52, 4);
     state->forgotten = get(record + 56, 8);
+    state->accepts = get(record + ACCEPTED_OFFSET, 8);
+    for (int i = 0; i < KS_POOL_ACCEPTED; i++)
+        state->accepted[i] = get(record + ACCEPTED_OFFSET + 8 + 8 * i, 8);
     const uint64_t epsilon = get(record + EPSILON_OFFSET, 8);
     memcpy(&state->epsilon, &epsilon, sizeof epsilon);
     if (state->refills > KS_POOL_HISTORY || !(state->epsilon >= 0 && state->epsilon <= 1e9))

@@ -128,6 +128,7 @@ typedef struct ks_pending {
     uint32_t epoch, block, keys;
     uint8_t *refill; /* secret memory; NULL when none */
     uint32_t refill_bytes;
+    int recovered;      /* Bob: known from the pool's file alone; its part for the pool is lost */
     uint32_t announced; /* Bob: number of the announcement of this connection that named it; 0: none yet */
 } ks_pending;
 
@@ -262,8 +263,9 @@ ks_status ks_greeting_receive(ks_session *s, const ks_header *h, ks_cursor *c);
  */
 ks_status ks_start_go_on(ks_session *s);
 ks_status ks_start_receive(ks_session *s, const uint8_t *message, size_t bytes);
-/* Bob: forgets confirmations that Alice does not wait for, by her HELLO. */
-void ks_confirmations_restrict(ks_session *s, const ks_cursor *waits);
+/* Bob: forgets confirmations that Alice does not wait for, by her HELLO, and finds those that she waits for
+ * and he has forgotten. */
+ks_status ks_confirmations_restrict(ks_session *s, const ks_cursor *waits);
 
 /* ---- session_limits.c */
 ks_outcome ks_cause_outcome(ks_cause cause);

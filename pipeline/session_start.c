@@ -23,7 +23,7 @@ static ks_status believe(ks_session *s) {
     if (s->config.role == KS_BOB) {
         const ks_writer *hello = &s->hello[KS_ALICE];
         const ks_cursor waits = {.data = hello->data, .bytes = hello->bytes, .at = s->peer_waits_at};
-        ks_confirmations_restrict(s, &waits);
+        KS_TRY(ks_confirmations_restrict(s, &waits));
         if (s->skip_below < (int64_t)s->peer_next_block)
             s->skip_below = (int64_t)s->peer_next_block;
     }

@@ -254,6 +254,7 @@ ks_status ks_put_confirmations(ks_session *s, ks_writer *w) {
     for (ks_pending *p = s->pending; p; p = p->next) {
         ks_put_u32(w, p->epoch);
         ks_put_u32(w, p->block);
+        ks_put_u8(w, (uint8_t)!p->recovered);
         if (!p->announced) {
             p->announced = s->announcements;
             KS_TRY(refill(s, p));
@@ -271,14 +272,39 @@ static int waits_for(ks_cursor waits, const ks_pending *p) {
     return 0;
 }
 
+static int is_pending(const ks_session *s, uint32_t epoch, uint32_t block) {
+    for (const ks_pending *p = s->pending; p; p = p->next)
+        if (p->epoch == epoch && p->block == block)
+            return 1;
+    return 0;
+}
+
+/* A block of which the pool alone remembers that it was accepted, by a Bob who died since. */
+static ks_status recover(ks_session *s, uint32_t epoch, uint32_t block) {
+    ks_pending *p = calloc(1, sizeof *p);
+    if (!p)
+        return ks_fail(KS_ERR_MEMORY, "no memory for a confirmation");
+    *p = (ks_pending){.epoch = epoch, .block = block, .recovered = 1};
+    *s->pending_tail = p;
+    s->pending_tail = &p->next;
+    return KS_OK;
+}
+
 /* What Alice does not wait for she has heard of already, or lost with her memory: naming it again would put
  * its part into one pool alone. */
-void ks_confirmations_restrict(ks_session *s, const ks_cursor *waits) {
+ks_status ks_confirmations_restrict(ks_session *s, const ks_cursor *waits) {
     for (ks_pending **at = &s->pending; *at;)
         if (waits_for(*waits, *at))
             at = &(*at)->next;
         else
             remove_pending(s, at);
+    ks_cursor c = *waits;
+    for (uint32_t count = ks_get_u32(&c); count && !c.failed; count--) {
+        const uint32_t epoch = ks_get_u32(&c), block = ks_get_u32(&c);
+        if (!c.failed && ks_pool_accepted(s->config.pool, epoch, block) && !is_pending(s, epoch, block))
+            KS_TRY(recover(s, epoch, block));
+    }
+    return KS_OK;
 }
 
 void ks_confirmations_heard(ks_session *s, uint32_t announcements) {
@@ -289,10 +315,12 @@ void ks_confirmations_heard(ks_session *s, uint32_t announcements) {
             at = &(*at)->next;
 }
 
-static ks_status confirm_one(ks_session *s, uint32_t epoch, uint32_t block) {
+/* `whole`: Bob has its part for the pool, too. */
+static ks_status confirm_one(ks_session *s, uint32_t epoch, uint32_t block, int whole) {
     for (ks_pending **at = &s->pending; *at; at = &(*at)->next)
         if ((*at)->epoch == epoch && (*at)->block == block) {
-            KS_TRY(refill(s, *at));
+            if (whole)
+                KS_TRY(refill(s, *at));
             s->totals.keys_confirmed += (*at)->keys;
             remove_pending(s, at);
             ks_node *node = ks_session_queue(s, KS_ACTION_CONFIRM);
@@ -326,9 +354,10 @@ static ks_status discard_older(ks_session *s) {
 ks_status ks_get_confirmations(ks_session *s, ks_cursor *c) {
     uint32_t count = ks_get_u32(c);
     for (uint32_t i = 0; i < count && !c->failed; i++) {
-        uint32_t epoch = ks_get_u32(c), block = ks_get_u32(c);
+        const uint32_t epoch = ks_get_u32(c), block = ks_get_u32(c);
+        const int whole = ks_get_u8(c) != 0;
         if (!c->failed)
-            KS_TRY(confirm_one(s, epoch, block));
+            KS_TRY(confirm_one(s, epoch, block, whole));
     }
     KS_TRY(ks_cursor_end(c, "announcement"));
     return discard_older(s);

@@ -24,9 +24,10 @@ typedef struct world {
     seen_tag *tags;
     size_t tag_count;
     uint64_t seed;
-    int dead[2], cut; /* killed; the connection carries nothing any more */
-    int64_t events;   /* until something happens; below 0: never */
-    int victims;      /* bit 0 Alice, bit 1 Bob; none: the connection breaks */
+    int dead[2], cut;    /* killed; the connection carries nothing any more */
+    int64_t events;      /* until something happens; below 0: never */
+    int victims;         /* bit 0 Alice, bit 1 Bob; none: the connection breaks */
+    int writes_are_safe; /* nobody dies in a write */
     unsigned pads_reused;
 } world;
 
@@ -64,7 +65,7 @@ static ks_status disk_write(void *context, uint64_t offset, const uint8_t *data,
     if (w->dead[e->role])
         return KS_ERR_IO;
     size_t written = bytes;
-    if (strikes_now(w)) {
+    if (!w->writes_are_safe && strikes_now(w)) {
         strike(w);
         if (w->dead[e->role])
             written = roll(w, 3) == 0 ? 0 : roll(w, 2) ? bytes : (size_t)roll(w, bytes);
@@ -243,8 +244,10 @@ static void check_together(world *w, uint64_t seed) {
     }
 }
 
-static void misfortunes(uint64_t seed, int count) {
+/* `victims`: who may die, as above. */
+static world *misfortunes(uint64_t seed, int count, int victims, int writes_are_safe) {
     world *w = new_world(seed);
+    w->writes_are_safe = writes_are_safe;
     for (int role = 0; role < 2; role++)
         boot(w, role);
     connect_both(w);
@@ -254,18 +257,27 @@ static void misfortunes(uint64_t seed, int count) {
         if (!w->cut)
             run_blocks(w, (unsigned)roll(w, 3));
         strike(w);
-        recover(w, (int)roll(w, 4), (int64_t)roll(w, in_greeting ? 8 : 80));
+        recover(w, (int)roll(w, 4) & victims, (int64_t)roll(w, in_greeting ? 8 : 80));
     }
     strike(w);
     recover(w, 0, -1);
     run_blocks(w, 2);
     check_together(w, seed);
-    end_world(w);
+    return w;
 }
 
 Test(crash, any_misfortune_is_survived, .timeout = 240) {
     for (uint64_t seed = 1; seed <= 150; seed++)
-        misfortunes(seed, 10);
+        end_world(misfortunes(seed, 10, 3, 0));
+}
+
+Test(crash, a_bob_who_dies_between_his_writes_leaves_no_key_to_himself, .timeout = 240) {
+    for (uint64_t seed = 1; seed <= 60; seed++) {
+        world *w = misfortunes(seed, 10, 2, 1);
+        cr_expect_eq(w->link.end[0].key_count, w->link.end[1].key_count, "seed %llu: %d keys and %d",
+                     (unsigned long long)seed, w->link.end[0].key_count, w->link.end[1].key_count);
+        end_world(w);
+    }
 }
 
 /* ---- pools that went back in time, greetings that did */
