@@ -2,9 +2,9 @@
 # Installs what building and testing need, where it is missing. Debian and its relatives; elsewhere it says what is needed.
 set -eu
 packages="gcc g++ libc6-dev make cmake pkg-config libcriterion-dev libinih-dev libjansson-dev"
-# For the OpenCL plugin and its tests: a device on the processor, a checker of kernels, a compiler to lint them. Everything
-# builds and passes without them, with those tests skipped.
-optional="opencl-headers ocl-icd-libopencl1 pocl-opencl-icd oclgrind clang"
+# For certificates and TLS OpenSSL, and its program for the tests. For the OpenCL plugin and its tests a device on the
+# processor, a checker of kernels, a compiler to lint them. Everything builds and passes without them, with those tests skipped.
+optional="libssl-dev openssl opencl-headers ocl-icd-libopencl1 pocl-opencl-icd oclgrind clang"
 
 # missing PACKAGE...: those that are not installed.
 missing() {
@@ -19,7 +19,7 @@ missing() {
 }
 [ -n "$needed$wanted" ] || exit 0
 if ! command -v apt-get >/dev/null 2>&1; then
-    [ -z "$wanted" ] || echo "setup: for the OpenCL plugin and its tests:$wanted" >&2
+    [ -z "$wanted" ] || echo "setup: for certificates, TLS, the OpenCL plugin and their tests:$wanted" >&2
     [ -n "$needed" ] || exit 0
     echo "setup: install these yourself:$needed" >&2
     exit 1

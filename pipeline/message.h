@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Wire forms of the protocol's messages, docs/protocol.md. All integers little-endian. Writers append to a
- * growing buffer; readers are cursors that refuse to go past the end. */
+ * growing buffer; readers are cursors that refuse to go past the end. What has KS_API is exported for
+ * libkeystill-host alone. */
 #ifndef KS_PIPELINE_MESSAGE_H
 #define KS_PIPELINE_MESSAGE_H
 
@@ -65,14 +66,14 @@ typedef struct ks_writer {
     int failed;
 } ks_writer;
 
-void ks_put(ks_writer *w, const void *data, size_t bytes);
+KS_API void ks_put(ks_writer *w, const void *data, size_t bytes);
 uint8_t *ks_put_space(ks_writer *w, size_t bytes); /* NULL on failure */
-void ks_put_u8(ks_writer *w, uint8_t v);
+KS_API void ks_put_u8(ks_writer *w, uint8_t v);
 void ks_put_u16(ks_writer *w, uint16_t v);
-void ks_put_u32(ks_writer *w, uint32_t v);
+KS_API void ks_put_u32(ks_writer *w, uint32_t v);
 void ks_put_u64(ks_writer *w, uint64_t v);
-void ks_put_double(ks_writer *w, double v); /* IEEE 754 binary64 */
-void ks_writer_release(ks_writer *w);       /* wipes and frees */
+void ks_put_double(ks_writer *w, double v);  /* IEEE 754 binary64 */
+KS_API void ks_writer_release(ks_writer *w); /* wipes and frees */
 
 typedef struct ks_cursor {
     const uint8_t *data;
@@ -80,19 +81,19 @@ typedef struct ks_cursor {
     int failed;
 } ks_cursor;
 
-const uint8_t *ks_get(ks_cursor *c, size_t bytes); /* NULL past the end */
-uint8_t ks_get_u8(ks_cursor *c);
+KS_API const uint8_t *ks_get(ks_cursor *c, size_t bytes); /* NULL past the end */
+KS_API uint8_t ks_get_u8(ks_cursor *c);
 uint16_t ks_get_u16(ks_cursor *c);
-uint32_t ks_get_u32(ks_cursor *c);
+KS_API uint32_t ks_get_u32(ks_cursor *c);
 uint64_t ks_get_u64(ks_cursor *c);
 double ks_get_double(ks_cursor *c);
 /* KS_ERR_PROTOCOL unless everything was read and nothing is left. */
-ks_status ks_cursor_end(const ks_cursor *c, const char *what);
+KS_API ks_status ks_cursor_end(const ks_cursor *c, const char *what);
 
 /* What both ends must agree on, as it stands in HELLO. */
-void ks_put_parameters(ks_writer *w, const ks_link_parameters *p);
-void ks_get_parameters(ks_cursor *c, ks_link_parameters *p);
+KS_API void ks_put_parameters(ks_writer *w, const ks_link_parameters *p);
+KS_API void ks_get_parameters(ks_cursor *c, ks_link_parameters *p);
 /* KS_OK, or KS_ERR_PROTOCOL with the first differing field and both values. */
-ks_status ks_parameters_match(const ks_link_parameters *ours, const ks_link_parameters *theirs);
+KS_API ks_status ks_parameters_match(const ks_link_parameters *ours, const ks_link_parameters *theirs);
 
 #endif
