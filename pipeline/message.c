@@ -44,12 +44,12 @@ void ks_header_encode(uint8_t out[KS_MESSAGE_HEADER], const ks_header *h) {
 }
 
 ks_status ks_header_decode(ks_header *out, const uint8_t *message, size_t bytes) {
-    if (bytes < KS_MESSAGE_HEADER)
-        return ks_fail(KS_ERR_PROTOCOL, "message of %zu bytes: a header has %d", bytes, KS_MESSAGE_HEADER);
-    if (memcmp(message, "KSB1", 4) == 0)
+    if (bytes >= 4 && memcmp(message, "KSB1", 4) == 0)
         return ks_fail(KS_ERR_AUTH,
                        "the peer wants to make a new pool with certificates, this end has one: a new one "
                        "needs --new-pool at both ends");
+    if (bytes < KS_MESSAGE_HEADER)
+        return ks_fail(KS_ERR_PROTOCOL, "message of %zu bytes: a header has %d", bytes, KS_MESSAGE_HEADER);
     if (load(message, 4) != KS_MESSAGE_MAGIC)
         return ks_fail(KS_ERR_PROTOCOL,
                        "offset 0: expected the magic KSM1, found %02x %02x %02x %02x: not a Keystill peer",

@@ -10,19 +10,24 @@
 
 enum { SLICE_MS = 50, GOODBYE_MS = 3000, LAST_WORDS_MS = 2000, LAST_WORDS_ROUNDS = 30, HEARTBEAT_MS = 500 };
 
-int ks_carrier_survives_strangers(const ks_carrier *c) {
-    return c->peer.listen && c->peer.reconnect > 0;
+int ks_carrier_survives_strangers(const ks_peer_choice *peer) {
+    return peer->listen && peer->reconnect > 0;
+}
+
+uint32_t ks_carrier_patience(const ks_peer_choice *peer) {
+    return peer->peer_timeout > 0 ? (uint32_t)(peer->peer_timeout * 1000) : 30000;
+}
+
+void ks_carrier_link_options(ks_link_options *options, const ks_peer_choice *peer) {
+    ks_link_options_init(options);
+    options->peer_timeout = ks_carrier_patience(peer);
+    options->heartbeat = HEARTBEAT_MS;
 }
 
 static uint64_t now_ms(void) {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
-
-/* How long a peer may say nothing, take nothing, or not come to the end of the greeting. */
-static uint64_t patience_ms(const ks_carrier *c) {
-    return c->peer.peer_timeout > 0 ? (uint64_t)(c->peer.peer_timeout * 1000) : 30000;
 }
 
 static int engine_closed(ks_engine *engine) {
@@ -128,8 +133,8 @@ static ks_status look_around(ks_carrier *c, uint64_t greeted_by) {
         return KS_ERR_INTERRUPTED;
     }
     if (now_ms() > greeted_by && !ks_engine_established(c->engine)) {
-        snprintf(c->cause, sizeof c->cause, "%s did not greet within %llu ms", ks_link_peer(c->link),
-                 (unsigned long long)patience_ms(c));
+        snprintf(c->cause, sizeof c->cause, "%s did not greet within %u ms", ks_link_peer(c->link),
+                 ks_carrier_patience(&c->peer));
         return KS_ERR_IO;
     }
     return ks_engine_refusal(c->engine, c->cause, sizeof c->cause);
@@ -149,7 +154,7 @@ static ks_status check_patience(ks_carrier *c, ks_status received, uint64_t *sin
 
 /* Receives until the engine is closed (KS_OK) or the connection ends (why). */
 static ks_status receive_all(ks_carrier *c) {
-    const uint64_t greeted_by = now_ms() + patience_ms(c);
+    const uint64_t greeted_by = now_ms() + ks_carrier_patience(&c->peer);
     uint64_t since = now_ms();
     while (!engine_closed(c->engine)) {
         const uint8_t *message;
@@ -179,11 +184,9 @@ static ks_status open_link(ks_carrier *c, double timeout_seconds) {
         c->ready = NULL;
         return KS_OK;
     }
-    ks_link_options_init(&options);
+    ks_carrier_link_options(&options, &c->peer);
     options.cancel_fd = c->cancel_fd;
     options.open_timeout = (uint32_t)(timeout_seconds * 1000);
-    options.peer_timeout = (uint32_t)patience_ms(c);
-    options.heartbeat = HEARTBEAT_MS;
     const char *spec = c->peer.listen ? c->peer.listen : c->peer.connect;
     ks_cli_say(2, "%s %s", c->peer.listen ? "listening at" : "connecting to", spec);
     return keep_cause(c, ks_link_open(&c->link, spec, c->peer.listen != NULL, &options));
@@ -192,7 +195,7 @@ static ks_status open_link(ks_carrier *c, double timeout_seconds) {
 /* After the end in good order the sender first sends what the engine said last; a peer that takes nothing any
  * more does not hold us for ever. */
 static ks_status end_sender(ks_carrier *c, pthread_t sender, ks_status status) {
-    const uint64_t deadline = now_ms() + patience_ms(c);
+    const uint64_t deadline = now_ms() + ks_carrier_patience(&c->peer);
     while (status == KS_OK && !atomic_load(&c->sender_over)) {
         if (atomic_load(&c->cancelled) || now_ms() > deadline) {
             snprintf(c->cause, sizeof c->cause, "%s did not take the last messages", ks_link_peer(c->link));
@@ -233,7 +236,7 @@ static ks_status serve(ks_carrier *c, double timeout_seconds) {
 static int worth_reconnecting(ks_carrier *c, ks_status status, int greeted) {
     if (c->peer.reconnect <= 0 || !c->opened || engine_closed(c->engine) || status == KS_ERR_INTERRUPTED)
         return 0;
-    return greeted || ks_carrier_survives_strangers(c);
+    return greeted || ks_carrier_survives_strangers(&c->peer);
 }
 
 static void *run(void *context) {

@@ -28,8 +28,12 @@ typedef struct ks_carrier {
     char detail[512];
 } ks_carrier;
 
+/* How long a peer may say nothing, take nothing, or not come to the end of the greeting: milliseconds. */
+uint32_t ks_carrier_patience(const ks_peer_choice *peer);
+/* Options of a link to the peer, but for the time it may take to open and what cancels it. */
+void ks_carrier_link_options(ks_link_options *options, const ks_peer_choice *peer);
 /* 1: whoever connects and turns out to be no peer is dropped, and the next one is waited for. */
-int ks_carrier_survives_strangers(const ks_carrier *carrier);
+int ks_carrier_survives_strangers(const ks_peer_choice *peer);
 /* Starts carrying; `engine` and `peer` or `ready` are set by the caller, the rest is zero. 0, or an exit code
  * after saying why. */
 int ks_carrier_start(ks_carrier *carrier);

@@ -96,7 +96,7 @@ static int start(alice *a) {
     uint32_t notes = (a->session.random.test_only ? KS_RING_NOTE_TEST : 0u) |
                      (a->session.link.accept_passive ? KS_RING_NOTE_ACCEPTED_PASSIVE : 0u);
     if (!result)
-        result = ks_keys_open(&a->keys, &a->keys_choice, &a->session, notes);
+        result = ks_keys_open(&a->keys, &a->keys_choice, &a->peer, &a->session, notes, a->feed.wake_fd);
     if (result)
         return result;
     ks_status status = ks_device_open_cpu(&a->device, a->threads);

@@ -93,7 +93,7 @@ static int start(bob *b) {
     ks_cli_wake_on_signal(b->feed.wake_fd);
     int result = ks_event_feed_open(&b->feed, &b->reader);
     if (!result)
-        result = ks_keys_open(&b->keys, &b->keys_choice, &b->session, notes);
+        result = ks_keys_open(&b->keys, &b->keys_choice, &b->peer, &b->session, notes, b->feed.wake_fd);
     if (result)
         return result;
     ks_status status = ks_device_open_cpu(&b->device, b->threads);

@@ -56,7 +56,7 @@ int ks_session_end_start(ks_session_end *end, const ks_session_config *session, 
                                .store = end->keys ? store : NULL,
                                .on_key = end->keys ? NULL : take_key,
                                .on_report = take_report};
-    config.session.survive_strangers = ks_carrier_survives_strangers(&end->carrier);
+    config.session.survive_strangers = ks_carrier_survives_strangers(&end->carrier.peer);
     ks_status status = ks_engine_create(&end->engine, &config);
     if (status != KS_OK)
         return ks_cli_fail_status(status, "configuration");

@@ -55,43 +55,51 @@ static int replace_pool(const char *psk, const char *path) {
     return status == KS_OK ? spend_psk(psk, path) : ks_cli_fail_status(status, "authentication pool");
 }
 
-static int open_pool(ks_keys *keys, const ks_keys_choice *choice, const char *path) {
-    const int missing = access(path, F_OK) != 0 && errno == ENOENT;
-    int result = 0;
-    if (choice->psk && missing)
-        result = spend_psk(choice->psk, path);
-    else if (choice->psk && choice->new_pool)
-        result = replace_pool(choice->psk, path);
-    if (result)
-        return result;
+static int load_pool(ks_keys *keys, const char *psk, const char *path) {
     ks_status status = ks_pool_file_open(&keys->pool, path, PADS_A_WRITE);
-    if (status != KS_OK || !choice->psk)
+    if (status != KS_OK || !psk)
         return status == KS_OK ? 0 : ks_cli_fail_status(status, "authentication pool");
-    status = ks_psk_settle(choice->psk, keys->pool);
+    status = ks_psk_settle(psk, keys->pool);
     if (status == KS_ERR_SECURITY)
         return ks_cli_fail(KS_EXIT_SECURITY, "authentication pool %s: %s (--new-pool replaces the pool)",
                            path, ks_error_detail());
     return status == KS_OK ? 0 : ks_cli_fail_status(status, "authentication pool");
 }
 
-static int open_pool_of_choice(ks_keys *keys, const ks_keys_choice *choice, ks_role role) {
-    char *path;
-    if (!choice->pool && !choice->psk)
-        return ks_cli_fail(KS_EXIT_USAGE, "give --psk FILE or --pool FILE");
-    if (choice->new_pool && !choice->psk)
-        return ks_cli_fail(KS_EXIT_USAGE, "--new-pool needs --psk FILE");
-    if (choice->pool)
-        return open_pool(keys, choice, choice->pool);
-    if (asprintf(&path, "%s.%s.pool", choice->psk, role == KS_ALICE ? "alice" : "bob") < 0)
-        return ks_cli_fail(KS_EXIT_FAILED, "out of memory");
-    int result = open_pool(keys, choice, path);
-    free(path);
-    return result;
+static int is_missing(const char *path) {
+    return access(path, F_OK) != 0 && errno == ENOENT;
 }
 
-ks_status ks_keys_store(void *context, uint64_t offset, const uint8_t *data, size_t bytes) {
-    const ks_keys *keys = context;
-    return ks_pool_file_write(keys->pool, offset, data, bytes);
+static int open_pool_by_psk(ks_keys *keys, const ks_keys_choice *choice, const char *path) {
+    int result = 0;
+    if (is_missing(path))
+        result = spend_psk(choice->psk, path);
+    else if (choice->new_pool)
+        result = replace_pool(choice->psk, path);
+    return result ? result : load_pool(keys, choice->psk, path);
+}
+
+/* Certificates make a pool when that is asked for, and never otherwise: a pool that was lost is missed. */
+static int open_pool_by_certificates(ks_keys *keys, const ks_keys_choice *choice, const ks_peer_choice *peer,
+                                     const ks_session_config *session, int cancel_fd) {
+    int result = 0;
+    if (choice->new_pool)
+        result = ks_certificates_make_pool(keys->identity, peer, session, choice->pool, cancel_fd);
+    else if (is_missing(choice->pool))
+        result = ks_cli_fail(
+            KS_EXIT_SECURITY,
+            "there is no authentication pool %s; --new-pool at both ends makes one by certificates",
+            choice->pool);
+    return result ? result : load_pool(keys, NULL, choice->pool);
+}
+
+static int open_pool_of_role(ks_keys *keys, const ks_keys_choice *choice, ks_role role) {
+    char *path;
+    if (asprintf(&path, "%s.%s.pool", choice->psk, role == KS_ALICE ? "alice" : "bob") < 0)
+        return ks_cli_fail(KS_EXIT_FAILED, "out of memory");
+    int result = open_pool_by_psk(keys, choice, path);
+    free(path);
+    return result;
 }
 
 /* ---- the ring */
@@ -117,11 +125,38 @@ static int open_ring(ks_keys *keys, const ks_keys_choice *choice, const ks_sessi
     return 0;
 }
 
-int ks_keys_open(ks_keys *keys, const ks_keys_choice *choice, const ks_session_config *session,
-                 uint32_t notes) {
+static int check(const ks_keys_choice *choice, const ks_identity *identity) {
+    if (choice->psk && identity)
+        return ks_cli_fail(KS_EXIT_USAGE, "a pool comes from --psk or from certificates, not from both");
+    if (!choice->psk && !choice->pool)
+        return ks_cli_fail(KS_EXIT_USAGE, identity ? "certificates need --pool FILE for the pool they make"
+                                                   : "give --psk FILE or --pool FILE");
+    if (choice->new_pool && !choice->psk && !identity)
+        return ks_cli_fail(KS_EXIT_USAGE, "--new-pool needs --psk FILE or certificates");
+    return 0;
+}
+
+int ks_keys_open(ks_keys *keys, const ks_keys_choice *choice, const ks_peer_choice *peer,
+                 const ks_session_config *session, uint32_t notes, int cancel_fd) {
     *keys = (ks_keys){.pool = NULL};
-    int result = open_ring(keys, choice, session, notes); /* before a key is spent on a pool */
-    return result ? result : open_pool_of_choice(keys, choice, session->role);
+    int result = ks_certificates_open(&keys->identity, &choice->certificates);
+    if (!result)
+        result = check(choice, keys->identity);
+    if (!result)
+        result = open_ring(keys, choice, session, notes); /* before a key is spent on a pool */
+    if (result)
+        return result;
+    if (keys->identity)
+        return open_pool_by_certificates(keys, choice, peer, session, cancel_fd);
+    if (!choice->psk)
+        return load_pool(keys, NULL, choice->pool);
+    return choice->pool ? open_pool_by_psk(keys, choice, choice->pool)
+                        : open_pool_of_role(keys, choice, session->role);
+}
+
+ks_status ks_keys_store(void *context, uint64_t offset, const uint8_t *data, size_t bytes) {
+    const ks_keys *keys = context;
+    return ks_pool_file_write(keys->pool, offset, data, bytes);
 }
 
 uint64_t ks_keys_placed(const ks_keys *keys) {
@@ -131,6 +166,7 @@ uint64_t ks_keys_placed(const ks_keys *keys) {
 }
 
 void ks_keys_close(ks_keys *keys) {
+    ks_identity_close(keys->identity);
     ks_ring_map_close(keys->ring);
     ks_pool_file_close(keys->pool);
     *keys = (ks_keys){.pool = NULL};

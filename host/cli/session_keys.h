@@ -9,9 +9,11 @@
 #include <keystill/storage.h>
 
 #include "host/cli/cli.h"
+#include "host/cli/session_certificates.h"
 
 typedef struct ks_keys_choice {
     const char *psk, *pool, *ring;
+    ks_identity_files certificates;
     int new_pool;
     uint64_t ring_slots;
 } ks_keys_choice;
@@ -24,6 +26,7 @@ typedef struct ks_keys_choice {
          NULL},                                                                                               \
         {"new-pool", 0, KS_OPTION_FLAG, &(c).new_pool, NULL, "make a pool in place of the one that is there", \
          NULL},                                                                                               \
+        KS_CERTIFICATE_OPTIONS((c).certificates),                                                             \
         {"ring", 0, KS_OPTION_TEXT, &(c).ring, "NAME", "key ring that takes the keys (mandatory)", NULL}, {   \
         "ring-slots", 0, KS_OPTION_U64, &(c).ring_slots, "N", "keys the ring holds (16384)", NULL             \
     }
@@ -31,14 +34,16 @@ typedef struct ks_keys_choice {
 void ks_keys_choice_init(ks_keys_choice *choice);
 
 typedef struct ks_keys {
+    ks_identity *identity; /* when certificates were named */
     ks_pool_file *pool;
     ks_ring_map *ring;
     uint64_t appended_before; /* keys the ring had taken before this run */
 } ks_keys;
 
-/* 0, or an exit code after saying why. `notes`: KS_RING_NOTE_*. */
-int ks_keys_open(ks_keys *keys, const ks_keys_choice *choice, const ks_session_config *session,
-                 uint32_t notes);
+/* 0, or an exit code after saying why. `notes`: KS_RING_NOTE_*. A bootstrap waits for the peer, unless
+ * `cancel_fd` becomes readable. */
+int ks_keys_open(ks_keys *keys, const ks_keys_choice *choice, const ks_peer_choice *peer,
+                 const ks_session_config *session, uint32_t notes, int cancel_fd);
 /* Keys that the ring has taken in this run. */
 uint64_t ks_keys_placed(const ks_keys *keys);
 /* The engine's `store`; `context` is the ks_keys. */

@@ -63,8 +63,7 @@ KS_API int ks_bootstrap_finished(const ks_bootstrap *bootstrap);
 KS_API const char *ks_bootstrap_agreement(const ks_bootstrap *bootstrap);
 
 /* The whole of it over an open link: makes the pool file, in place of one that is there when `replace`; otherwise an
- * existing file stays and nothing is sent (KS_ERR_STATE). The peer has `timeout` for each of its messages. The link stays open, for the
- * session. */
+ * existing file stays and nothing is sent (KS_ERR_STATE). The peer has `timeout` for each of its messages. The link stays open. */
 KS_API KS_MUST_CHECK ks_status ks_bootstrap_run(ks_link *link, const ks_identity *identity, ks_role role,
                                                 const ks_link_parameters *parameters, const ks_random *random,
                                                 const char *pool_path, int replace, uint32_t timeout);

@@ -10,12 +10,13 @@ done
 
 # test_FILE:TEST: the test program has that test.
 grep -oE '`test_[a-z_0-9]+:[a-z_0-9]+`' "$document" | tr -d '`' | sort -u | while IFS=: read -r file name; do
-    grep -qE "^Test\([a-z_]+, ${name}[,)]" "tests/unit/$file.c" 2>/dev/null || offence "$document: tests/unit/$file.c has no test $name"
+    grep -qE "^Test\([a-z_]+, ${name}[,)]" "tests/unit/$file.c" "tests/certificates/$file.c" 2>/dev/null ||
+        offence "$document: no $file.c has a test $name"
 done
 
 # Programs named by themselves.
 grep -oE '`(test|fuzz)_[a-z_0-9]+`' "$document" | tr -d '`' | sort -u | while read -r program; do
-    [ -e "tests/unit/$program.c" ] || [ -e "tests/fuzz/$program.c" ] || offence "$document: no test program $program"
+    [ -e "tests/unit/$program.c" ] || [ -e "tests/certificates/$program.c" ] || [ -e "tests/fuzz/$program.c" ] || offence "$document: no test program $program"
 done
 
 [ "$(grep -cE '^\| .*`[a-z]+/[a-z_]+\.c:' "$document")" -ge 30 ] || offence "$document: the table is not what this check reads"
