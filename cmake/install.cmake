@@ -29,7 +29,7 @@ file(RELATIVE_PATH KS_PC_LIBDIR ${KS_PKGCONFIG_DIR} ${CMAKE_INSTALL_FULL_LIBDIR}
 file(RELATIVE_PATH KS_PC_INCLUDEDIR ${KS_PKGCONFIG_DIR} ${CMAKE_INSTALL_FULL_INCLUDEDIR})
 string(REGEX REPLACE "/$" "" KS_PC_LIBDIR ${KS_PC_LIBDIR})
 if(OPENSSL_FOUND)
-  set(KS_PC_HOST_PRIVATE "libssl, libcrypto")
+  set(KS_PC_HOST_PRIVATE "-lssl -lcrypto")
 endif()
 foreach(name keystill keystill-host)
   configure_file(cmake/${name}.pc.in ${PROJECT_BINARY_DIR}/package/${name}.pc @ONLY)

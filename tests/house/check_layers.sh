@@ -23,7 +23,7 @@ facts='keystill/(status|event|secret|random)\.h'
     room 'kernels/[a-z_0-9]*\.(h|def)|kernels/ref/|kernels/gpu/port\.h' $(sources kernels/ref)
     room "ldpc/|kernels/|pipeline/status\.h|$facts" $(sources ldpc)
     room "pipeline/|ldpc/|kernels/|$public" $(sources pipeline)
-    room "host/[a-bd-z][a-z]*/|host/[a-z_]*\.h|pipeline/|ldpc/|kernels/|generated|$public" \
+    room "host/(certificates|[a-bd-z][a-z]*)/|host/[a-z_]*\.h|pipeline/|ldpc/|kernels/|generated|$public" \
         $(sources host | grep -v '^host/cli/')
     room "host/cli/|host/cli\.h|$public" host/cli/cmd_alice.c host/cli/cmd_bob.c host/cli/cmd_link.c host/cli/cmd_distil.c \
         host/cli/cmd_keys.c
