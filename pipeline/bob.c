@@ -373,13 +373,15 @@ ks_status ks_bob_tag_verified(ks_session *s, ks_block *b, ks_cursor *c) {
     KS_TRY(ks_refill_latest(s)); /* before any key may leave */
     ks_pool_accept(s->config.pool, s->epoch, b->number);
     ks_request_store(s);
-    ks_node *node = ks_session_queue(s, KS_ACTION_CONFIRM);
+    const uint32_t number = b->number;
+    s->totals.keys_confirmed += b->report.keys;
+    ks_block_end(s, b, KS_CAUSE_NONE, 0, "key");
+    ks_node *node =
+        ks_session_queue(s, KS_ACTION_CONFIRM); /* behind the report: it must be on record first */
     if (!node)
         return KS_ERR_MEMORY;
     node->action.epoch = s->epoch;
-    node->action.block = b->number;
-    s->totals.keys_confirmed += b->report.keys;
-    ks_block_end(s, b, KS_CAUSE_NONE, 0, "key");
+    node->action.block = number;
     return KS_OK;
 }
 

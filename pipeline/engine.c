@@ -134,6 +134,7 @@ ks_status ks_engine_create(ks_engine **out, const ks_engine_config *config) {
                           .limit = config->inbox_bytes ? config->inbox_bytes : DEFAULT_QUEUE};
     e->outbox = (ks_queue){.tail = &e->outbox.first,
                            .limit = config->outbox_bytes ? config->outbox_bytes : DEFAULT_QUEUE};
+    e->unsent.tail = &e->unsent.first;
     e->requests_tail = &e->requests;
     ks_status status = ks_session_create(&e->session, &config->session);
     if (status != KS_OK) {
@@ -178,6 +179,7 @@ void ks_engine_destroy(ks_engine *e) {
     ks_session_destroy(e->session);
     ks_queue_clear(&e->inbox);
     ks_queue_clear(&e->outbox);
+    ks_queue_clear(&e->unsent);
     for (ks_state_request *r = e->requests, *next; r; r = next) {
         next = r->next;
         free(r->slots);

@@ -71,6 +71,11 @@ struct ks_engine {
     ks_held_block *held;
     uint32_t notes; /* as the ring has them */
     int holding, store_wanted, over;
+    ks_queue unsent; /* messages that go out when what was queued with them is on record */
+    int dead;        /* the recorder failed */
+    int told_open, told_keys;
+    uint32_t key_epoch, key_block;
+    ks_key_id first_key; /* of that block */
 };
 
 void ks_engine_lock(ks_engine *e);
@@ -88,6 +93,13 @@ ks_status ks_engine_take_key(ks_engine *e, const ks_action *a);
 void ks_engine_settle_block(ks_engine *e, const ks_action *a);
 void ks_engine_place_keys(ks_engine *e);
 void ks_engine_drop_keys(ks_engine *e);
+
+/* Records; of the pump alone. After a failure the engine is dead. */
+ks_status ks_engine_tell(ks_engine *e, ks_engine_record *record);
+ks_status ks_engine_tell_open(ks_engine *e);
+void ks_engine_note_key(ks_engine *e, const ks_action *a);
+ks_status ks_engine_tell_block(ks_engine *e, const ks_block_report *report);
+ks_status ks_engine_tell_keys(ks_engine *e, const ks_action *a);
 
 /* Does all that can be done now. */
 ks_status ks_engine_pump(ks_engine *e);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The pump: carries out what the session asks for and brings it what has arrived. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <keystill/secret.h>
@@ -97,22 +98,51 @@ static ks_status store(ks_engine *e) {
 /* The session is over; others hear of it at the end of the pump, when its keys are placed and its totals
  * stand. */
 static void closed(ks_engine *e, ks_status status, const char *reason) {
+    char why[sizeof e->reason] = "";
+    ks_session_totals totals;
+    if (e->over)
+        return;
+    ks_session_get_totals(e->session, &totals);
+    if (status != KS_OK)
+        (void)snprintf(why, sizeof why, "%s", reason);
+    ks_engine_record record = {
+        .kind = KS_RECORD_CLOSED, .epoch = totals.epoch, .status = status, .reason = why};
+    const ks_status told = e->dead ? KS_OK : ks_engine_tell(e, &record);
+    if (status == KS_OK && told != KS_OK)
+        (void)snprintf(why, sizeof why, "%s", ks_error_detail());
     ks_engine_lock(e);
-    if (!e->over) {
-        e->over = 1;
-        e->end = status;
-        if (status != KS_OK)
-            (void)strncpy(e->reason, reason, sizeof e->reason - 1);
-    }
+    e->over = 1;
+    e->end = status == KS_OK ? told : status;
+    memcpy(e->reason, why, sizeof why);
     ks_engine_unlock(e);
 }
 
-static ks_status send(ks_engine *e, const ks_action *a) {
+/* Messages leave when all that was queued with them has been acted on and recorded. */
+static void send_all(ks_engine *e) {
+    if (!e->unsent.first)
+        return;
     ks_engine_lock(e);
-    /* Of a connection that is gone: it must not reach the next one before its greeting. */
-    ks_status status = e->link_wanted == LINK_SAME ? ks_queue_put(&e->outbox, a->data, a->bytes) : KS_OK;
+    if (e->link_wanted == LINK_SAME && !e->dead) {
+        *e->outbox.tail = e->unsent.first;
+        e->outbox.tail = e->unsent.tail;
+        e->outbox.bytes += e->unsent.bytes;
+        e->unsent = (ks_queue){.tail = &e->unsent.first};
+    }
+    ks_queue_clear(
+        &e->unsent); /* of a connection that is gone: it must not reach the next one before its greeting */
     ks_engine_unlock_changed(e);
-    return status;
+}
+
+static ks_status report(ks_engine *e, const ks_action *a) {
+    if (e->config.on_report)
+        e->config.on_report(e->config.context, a->report);
+    return ks_engine_tell_block(e, a->report);
+}
+
+static ks_status settle(ks_engine *e, const ks_action *a) {
+    KS_TRY(ks_engine_tell_keys(e, a));
+    ks_engine_settle_block(e, a);
+    return KS_OK;
 }
 
 static ks_status act(ks_engine *e, const ks_action *a) {
@@ -120,7 +150,7 @@ static ks_status act(ks_engine *e, const ks_action *a) {
     case KS_ACTION_NONE:
         break;
     case KS_ACTION_SEND:
-        return send(e, a);
+        return ks_queue_put(&e->unsent, a->data, a->bytes);
     case KS_ACTION_JOB:
         return start_job(e, a->job);
     case KS_ACTION_STORE:
@@ -133,15 +163,13 @@ static ks_status act(ks_engine *e, const ks_action *a) {
             e->config.forget(e->config.context, a->slot);
         break;
     case KS_ACTION_KEY:
+        ks_engine_note_key(e, a);
         return ks_engine_take_key(e, a);
     case KS_ACTION_CONFIRM:
     case KS_ACTION_DISCARD:
-        ks_engine_settle_block(e, a);
-        break;
+        return settle(e, a);
     case KS_ACTION_REPORT:
-        if (e->config.on_report)
-            e->config.on_report(e->config.context, a->report);
-        break;
+        return report(e, a);
     case KS_ACTION_CLOSED:
         closed(e, a->status, ks_session_reason(e->session));
         break;
@@ -183,6 +211,8 @@ static void heed(ks_engine *e, const answer *a) {
 
 static int pump_actions(ks_engine *e, ks_status *status) {
     answer stored = {.status = KS_OK};
+    if (*status == KS_OK)
+        *status = ks_engine_tell_open(e);
     for (int moved = 0;;) {
         while (*status == KS_OK) {
             ks_action a;
@@ -192,6 +222,7 @@ static int pump_actions(ks_engine *e, ks_status *status) {
             *status = act(e, &a);
             moved = 1;
         }
+        send_all(e);
         heed(e, &stored);
         if (*status != KS_OK || !e->store_wanted)
             return moved;
@@ -314,6 +345,8 @@ static int pump_requests(ks_engine *e, ks_status *status) {
 
 ks_status ks_engine_pump(ks_engine *e) {
     ks_status status = KS_OK;
+    if (e->dead)
+        return ks_fail(e->end, "%s", e->reason);
     for (int moved = 1; moved && status == KS_OK;) {
         ks_session_tick(e->session, e->config.now(e->config.context));
         moved = pump_requests(e, &status);

@@ -67,6 +67,12 @@ int ks_both_ends_start(ks_both_ends *both, const ks_session_config *session, uin
 void ks_both_ends_wait(ks_both_ends *both) {
     ks_session_end_wait(&both->bob, 1);
     ks_session_end_wait(&both->alice, 0);
+    int closed;
+    char reason[256];
+    if (ks_engine_status(both->alice.engine, &closed) == KS_OK) /* Bob's end is in the report */
+        return;
+    ks_engine_reason(both->alice.engine, reason, sizeof reason);
+    ks_cli_say(0, "alice: %s", reason);
 }
 
 int ks_both_ends_compare(ks_both_ends *both, ks_key_match_result *result) {

@@ -7,6 +7,7 @@
 #include <keystill/entropy.h>
 
 #include "host/cli/cli.h"
+#include "host/cli/session_audit.h"
 #include "host/cli/session_end.h"
 #include "host/cli/session_options.h"
 #include "host/cli/state_feed.h"
@@ -19,6 +20,8 @@ typedef struct alice {
     ks_work_choice work;
     ks_peer_choice peer;
     ks_keys_choice keys_choice;
+    const char *audit_path;
+    ks_audit_file *audit;
     ks_keys keys;
     ks_session_config session;
     uint32_t threads;
@@ -41,6 +44,7 @@ static int parse(alice *a, int argc, char **argv) {
         KS_LINK_CHOICE_OPTIONS(a->link),
         KS_PEER_CHOICE_OPTIONS(a->peer),
         KS_KEYS_CHOICE_OPTIONS(a->keys_choice),
+        KS_AUDIT_OPTION(a->audit_path),
         KS_WORK_CHOICE_OPTIONS(a->work),
         {NULL, 0, KS_OPTION_FLAG, NULL, NULL, NULL, NULL}};
     int rest = 0;
@@ -99,6 +103,8 @@ static int start(alice *a) {
         result = ks_keys_open(&a->keys, &a->keys_choice, &a->peer, &a->session, notes, a->feed.wake_fd);
     if (result)
         return result;
+    if ((result = ks_session_audit_open(&a->audit, a->audit_path, &a->session)))
+        return result;
     ks_status status = ks_device_open_cpu(&a->device, a->threads);
     if (status != KS_OK)
         return ks_cli_fail_status(status, "processor");
@@ -106,6 +112,7 @@ static int start(alice *a) {
     a->end.report.who = "alice";
     a->end.carrier.peer = a->peer;
     a->end.keys = &a->keys;
+    a->end.audit = a->audit ? ks_audit_file_audit(a->audit) : NULL;
     a->end.states = &a->feed;
     result = ks_session_end_start(&a->end, &a->session, a->device);
     a->feed.watch = ks_session_end_watch;
@@ -140,5 +147,5 @@ int ks_cmd_alice(int argc, char **argv) {
     if (!result)
         result = run(&a);
     clean_up(&a);
-    return result;
+    return ks_session_audit_close(a.audit, result);
 }

@@ -8,6 +8,7 @@
 #include "host/cli/cli.h"
 #include "host/cli/event_feed.h"
 #include "host/cli/lanes.h"
+#include "host/cli/session_audit.h"
 #include "host/cli/session_end.h"
 #include "host/cli/session_options.h"
 
@@ -17,6 +18,8 @@ typedef struct bob {
     ks_work_choice work;
     ks_peer_choice peer;
     ks_keys_choice keys_choice;
+    const char *audit_path;
+    ks_audit_file *audit;
     ks_keys keys;
     ks_session_config session;
     ks_reader_options reader;
@@ -32,10 +35,13 @@ static int parse(bob *b, int argc, char **argv) {
     ks_work_choice_init(&b->work);
     ks_peer_choice_init(&b->peer);
     ks_keys_choice_init(&b->keys_choice);
-    const ks_option options[] = {
-        KS_RECEIVER_CHOICE_OPTIONS(b->receiver), KS_LINK_CHOICE_OPTIONS(b->link),
-        KS_PEER_CHOICE_OPTIONS(b->peer),         KS_KEYS_CHOICE_OPTIONS(b->keys_choice),
-        KS_WORK_CHOICE_OPTIONS(b->work),         {NULL, 0, KS_OPTION_FLAG, NULL, NULL, NULL, NULL}};
+    const ks_option options[] = {KS_RECEIVER_CHOICE_OPTIONS(b->receiver),
+                                 KS_LINK_CHOICE_OPTIONS(b->link),
+                                 KS_PEER_CHOICE_OPTIONS(b->peer),
+                                 KS_KEYS_CHOICE_OPTIONS(b->keys_choice),
+                                 KS_AUDIT_OPTION(b->audit_path),
+                                 KS_WORK_CHOICE_OPTIONS(b->work),
+                                 {NULL, 0, KS_OPTION_FLAG, NULL, NULL, NULL, NULL}};
     int rest = 0;
     int result =
         ks_cli_parse("bob --events FILE --listen|--connect ADDRESS --psk FILE --ring NAME [options]\n"
@@ -96,6 +102,8 @@ static int start(bob *b) {
         result = ks_keys_open(&b->keys, &b->keys_choice, &b->peer, &b->session, notes, b->feed.wake_fd);
     if (result)
         return result;
+    if ((result = ks_session_audit_open(&b->audit, b->audit_path, &b->session)))
+        return result;
     ks_status status = ks_device_open_cpu(&b->device, b->threads);
     if (status != KS_OK)
         return ks_cli_fail_status(status, "processor");
@@ -104,6 +112,7 @@ static int start(bob *b) {
     b->end.report.clock_hz = b->receiver.clock_hz;
     b->end.carrier.peer = b->peer;
     b->end.keys = &b->keys;
+    b->end.audit = b->audit ? ks_audit_file_audit(b->audit) : NULL;
     b->end.clicks = clicks;
     b->end.share_done = share_done;
     b->end.dropped = dropped;
@@ -141,5 +150,5 @@ int ks_cmd_bob(int argc, char **argv) {
     if (!result)
         result = run(&b);
     clean_up(&b);
-    return result;
+    return ks_session_audit_close(b.audit, result);
 }

@@ -11,6 +11,7 @@
 #include "host/cli/cli.h"
 #include "host/cli/event_feed.h"
 #include "host/cli/lanes.h"
+#include "host/cli/session_audit.h"
 #include "host/cli/session_options.h"
 
 typedef struct distil {
@@ -19,6 +20,8 @@ typedef struct distil {
     ks_receiver_choice receiver;
     ks_link_choice link;
     ks_work_choice work;
+    const char *audit_path;
+    ks_audit_file *audit;
     ks_session_config session;
     ks_reader_options reader;
     uint32_t threads;
@@ -44,6 +47,7 @@ static int parse(distil *d, int argc, char **argv) {
         KS_RECEIVER_CHOICE_OPTIONS(d->receiver),
         KS_LINK_CHOICE_OPTIONS(d->link),
         KS_WORK_CHOICE_OPTIONS(d->work),
+        KS_AUDIT_OPTION(d->audit_path),
         {NULL, 0, KS_OPTION_FLAG, NULL, NULL, NULL, NULL}};
     int rest = 0;
     int result =
@@ -130,7 +134,12 @@ static int start(distil *d) {
     d->both.bob.clicks = clicks;
     d->both.bob.share_done = share_done;
     d->both.bob.input = &d->events;
-    int result = ks_both_ends_start(&d->both, &d->session, d->threads, &d->prepared, write_key, d);
+    int result = ks_session_audit_open(&d->audit, d->audit_path, &d->session);
+    if (result)
+        return result;
+    if (d->audit)
+        d->both.alice.audit = d->both.bob.audit = ks_audit_file_audit(d->audit);
+    result = ks_both_ends_start(&d->both, &d->session, d->threads, &d->prepared, write_key, d);
     if (result)
         return result;
     d->events.engine = d->both.bob.engine;
@@ -174,7 +183,7 @@ static int clean_up(distil *d, int result) {
         result = KS_EXIT_FAILED;
     ks_event_feed_close(&d->events);
     ks_state_feed_close(&d->prepared);
-    return result;
+    return ks_session_audit_close(d->audit, result);
 }
 
 int ks_cmd_distil(int argc, char **argv) {

@@ -47,6 +47,7 @@ static int parse(ks_link_demo *d, int argc, char **argv) {
         {"format", 'f', KS_OPTION_TEXT, &d->format, "NAME", "of the time tags: ptu swabian csv ... (ptu)",
          NULL},
         {"block", 'n', KS_OPTION_U64, &d->block, "N", "pulses of a block (a second of the link)", NULL},
+        {"audit", 0, KS_OPTION_TEXT, &d->audit, "FILE", "audit logs FILE.alice and FILE.bob", NULL},
         {"threads", 't', KS_OPTION_U64, &d->threads, "N", "threads for computing at each end (one a core)",
          NULL},
         {NULL, 0, KS_OPTION_FLAG, NULL, NULL, NULL, NULL}};

@@ -11,6 +11,7 @@ enum { KS_DEMO_ALICE, KS_DEMO_BOB, KS_DEMO_SIMULATE, KS_DEMO_CHILDREN };
 typedef struct ks_link_demo {
     ks_link_options link;
     const char *format;
+    const char *audit; /* NULL: none */
     uint64_t block, threads;
     ks_sim_config config;
     char directory[128], pool[2][160], states[160], address[32];

@@ -45,6 +45,11 @@ static void take_report(void *context, const ks_block_report *block) {
     ks_session_report_block(&end->report, block);
 }
 
+static ks_status record(void *context, const ks_engine_record *record) {
+    const ks_session_end *end = context;
+    return ks_audit_engine(end->audit, record);
+}
+
 int ks_session_end_start(ks_session_end *end, const ks_session_config *session, ks_device *device) {
     ks_engine_config config = {.session = *session,
                                .device = device,
@@ -55,7 +60,8 @@ int ks_session_end_start(ks_session_end *end, const ks_session_config *session, 
                                .forget = end->states ? forget : NULL,
                                .store = end->keys ? store : NULL,
                                .on_key = end->keys ? NULL : take_key,
-                               .on_report = take_report};
+                               .on_report = take_report,
+                               .record = end->audit ? record : NULL};
     config.session.survive_strangers = ks_carrier_survives_strangers(&end->carrier.peer);
     ks_status status = ks_engine_create(&end->engine, &config);
     if (status != KS_OK)

@@ -3,6 +3,7 @@
 #ifndef KS_HOST_CLI_SESSION_END_H
 #define KS_HOST_CLI_SESSION_END_H
 
+#include <keystill/audit.h>
 #include <keystill/engine.h>
 
 #include "host/cli/carrier.h"
@@ -16,6 +17,7 @@ typedef struct ks_session_end {
     ks_session_report report;
     ks_keys *keys;         /* pool and ring; NULL: nothing is stored, and keys go to on_key */
     ks_state_feed *states; /* Alice's */
+    ks_audit *audit;       /* NULL: none */
     void (*on_key)(void *context, const ks_key_id *id, const uint8_t *key, size_t bytes);
     void *key_context;
     /* What the input knows about itself, for the progress line. */

@@ -18,6 +18,27 @@ extern "C" {
 
 typedef struct ks_engine ks_engine;
 
+/* What must be on record before anything that follows from it goes on. */
+typedef enum ks_record_kind {
+    KS_RECORD_OPEN,      /* the peers have agreed: a new epoch */
+    KS_RECORD_BLOCK,     /* a block has ended: before its keys can be confirmed, before its last message leaves */
+    KS_RECORD_KEYS,      /* the keys of a block are confirmed and may be delivered from now on */
+    KS_RECORD_DISCARDED, /* they were not, and are gone */
+    KS_RECORD_CLOSED     /* the end */
+} ks_record_kind;
+
+typedef struct ks_engine_record {
+    ks_record_kind kind;
+    ks_role role;
+    uint32_t epoch, block;
+    const ks_block_report *report; /* BLOCK */
+    ks_key_id first_key;           /* BLOCK with keys: its first, the rest count on from it */
+    uint64_t pads[2];              /* left in the pool, by ks_direction */
+    uint32_t notes;                /* KS_RING_NOTE_* */
+    ks_status status;              /* CLOSED */
+    const char *reason;
+} ks_engine_record;
+
 typedef struct ks_engine_config {
     ks_session_config session;
     ks_device *device;   /* borrowed, may be shared */
@@ -34,6 +55,9 @@ typedef struct ks_engine_config {
     /* Used when ring is NULL: a confirmed key, to be copied. */
     void (*on_key)(void *context, const ks_key_id *id, const uint8_t *key, size_t bytes);
     void (*on_report)(void *context, const ks_block_report *report);
+    /* May be NULL. Anything but KS_OK ends the engine at once: nothing more is sent, no key that was not confirmed before
+     * will be. */
+    ks_status (*record)(void *context, const ks_engine_record *record);
     uint64_t (*now)(void *context); /* monotonic ns; NULL: the system's monotonic clock */
 } ks_engine_config;
 

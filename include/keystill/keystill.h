@@ -5,6 +5,7 @@
 #define KEYSTILL_KEYSTILL_H
 
 #include <keystill/amplify.h>
+#include <keystill/audit.h>
 #include <keystill/backend.h>
 #include <keystill/engine.h>
 #include <keystill/event.h>
@@ -14,6 +15,7 @@
 #include <keystill/random.h>
 #include <keystill/ring.h>
 #include <keystill/secret.h>
+#include <keystill/self_test.h>
 #include <keystill/session.h>
 #include <keystill/status.h>
 

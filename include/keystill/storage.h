@@ -8,6 +8,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <keystill/audit.h>
 #include <keystill/pool.h>
 #include <keystill/random.h>
 #include <keystill/status.h>
@@ -54,6 +55,24 @@ KS_API KS_MUST_CHECK ks_status ks_pool_file_write(ks_pool_file *file, uint64_t o
                                                   size_t bytes);
 /* Carries out all writes that are due. */
 KS_API KS_MUST_CHECK ks_status ks_pool_file_sync(ks_pool_file *file);
+
+/* The audit log in a file: mode 0600 when it is made, for this process alone, every record durable (fdatasync) when it is
+ * said to be. */
+typedef struct ks_audit_file ks_audit_file;
+
+typedef struct ks_audit_recovery {
+    int created;
+    uint64_t records;       /* found */
+    uint64_t torn_bytes;    /* of a record that a crash cut off: they are gone now */
+    char configuration[65]; /* for ks_audit_configuration */
+} ks_audit_recovery;
+
+/* Opens or makes the file and checks all of it. KS_ERR_FORMAT, and nothing is touched, when a record does not follow from
+ * those before it; KS_ERR_STATE while another process has the file; KS_ERR_SECURITY when it is no regular file of this
+ * user or others may write to it. */
+KS_API KS_MUST_CHECK ks_status ks_audit_file_open(ks_audit_file **out, const char *path, ks_audit_recovery *recovery);
+KS_API void ks_audit_file_close(ks_audit_file *file);
+KS_API ks_audit *ks_audit_file_audit(ks_audit_file *file);
 
 #ifdef __cplusplus
 }

@@ -50,8 +50,9 @@ struct fixture {
     unsigned gap;      /* mean slots between candidates */
     uint64_t now;
     int live, survive_strangers;
-    uint64_t pool_target;                                                              /* 0: the default */
-    void (*configure)(fixture *f, ks_session_config *config);                          /* may be NULL */
+    uint64_t pool_target;                                               /* 0: the default */
+    void (*configure)(fixture *f, ks_session_config *config);           /* may be NULL */
+    ks_status (*record)(void *context, const ks_engine_record *record); /* of the fixture_end */
     ks_status (*store)(void *end, uint64_t offset, const uint8_t *data, size_t bytes); /* may be NULL */
 };
 
@@ -164,6 +165,7 @@ static inline ks_status fixture_start_end(fixture *f, int role, uint8_t secret) 
                           .store = f->store,
                           .on_key = fixture_on_key,
                           .on_report = fixture_on_report,
+                          .record = f->record,
                           .now = fixture_now};
     ks_session_config_init(&c.session, (ks_role)role);
     c.session.link = f->parameters;
