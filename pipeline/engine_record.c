@@ -9,6 +9,9 @@ ks_status ks_engine_tell(ks_engine *e, ks_engine_record *record) {
     const ks_pool *pool = e->config.session.pool;
     if (!e->config.record)
         return KS_OK;
+    ks_session_totals totals;
+    ks_session_get_totals(e->session, &totals);
+    record->epsilon_life = totals.epsilon_life;
     record->role = e->config.session.role;
     record->notes = ks_session_notes(e->session);
     for (int d = 0; d < 2; d++)

@@ -45,11 +45,14 @@ static ks_status write_configuration(ks_audit *audit, const ks_session_config *s
         NUMBER("qber_limit", p->qber_limit),
         INTEGER("frame_bits", UINT64_C(1) << p->frame_log2),
         TEXT("effort", efforts[p->effort]),
+        NUMBER("key_sample", p->key_sample),
         INTEGER("key_bytes", p->key_bytes),
         INTEGER("block_detections", p->block_detections),
         INTEGER("blocks_in_flight", session->blocks_in_flight),
         INTEGER("failures_to_stop", session->failures_to_stop),
         INTEGER("pool_target", session->pool_target),
+        INTEGER("pool_floor", session->pool_floor),
+        NUMBER("epsilon_life", session->epsilon_life),
         FLAG("test_only", session->random.test_only),
     };
     return ks_audit_configuration(audit, fields, COUNT(fields), previous);

@@ -34,6 +34,7 @@ typedef struct ks_engine_record {
     const ks_block_report *report; /* BLOCK */
     ks_key_id first_key;           /* BLOCK with keys: its first, the rest count on from it */
     uint64_t pads[2];              /* left in the pool, by ks_direction */
+    double epsilon_life;           /* accumulated over the life of the pool */
     uint32_t notes;                /* KS_RING_NOTE_* */
     ks_status status;              /* CLOSED */
     const char *reason;
