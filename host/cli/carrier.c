@@ -22,6 +22,7 @@ void ks_carrier_link_options(ks_link_options *options, const ks_peer_choice *pee
     ks_link_options_init(options);
     options->peer_timeout = ks_carrier_patience(peer);
     options->heartbeat = HEARTBEAT_MS;
+    options->tls = peer->tls ? peer->identity : NULL;
 }
 
 static uint64_t now_ms(void) {
@@ -215,7 +216,7 @@ static ks_status end_sender(ks_carrier *c, pthread_t sender, ks_status status) {
 static ks_status serve(ks_carrier *c, double timeout_seconds) {
     pthread_t sender;
     ks_status status = open_link(c, timeout_seconds);
-    c->opened = status == KS_OK;
+    c->opened = status == KS_OK || status == KS_ERR_PROTOCOL || status == KS_ERR_AUTH;
     if (status != KS_OK)
         return status;
     ks_cli_say(2, "connected with %s", ks_link_peer(c->link));
@@ -232,23 +233,30 @@ static ks_status serve(ks_carrier *c, double timeout_seconds) {
     return status;
 }
 
-/* A lost connection is waited for; a listening end also survives those who connected and did not greet. */
-static int worth_reconnecting(ks_carrier *c, ks_status status, int greeted) {
+/* A lost connection is waited for, also when another one breaks before its greeting is done; a listening end
+ * besides survives those who connected and did not greet. `lost_at`: the end of the last one that was
+ * greeted, 0: none was. */
+static int worth_reconnecting(ks_carrier *c, ks_status status, uint64_t lost_at) {
     if (c->peer.reconnect <= 0 || !c->opened || engine_closed(c->engine) || status == KS_ERR_INTERRUPTED)
         return 0;
-    return greeted || ks_carrier_survives_strangers(&c->peer);
+    return ks_carrier_survives_strangers(&c->peer) ||
+           (lost_at && now_ms() - lost_at <= (uint64_t)(c->peer.reconnect * 1000));
 }
 
 static void *run(void *context) {
     ks_carrier *c = context;
     ks_status status = serve(c, c->peer.connect_timeout);
-    int greeted = ks_engine_established(c->engine), ever = greeted;
-    while (worth_reconnecting(c, status, greeted)) {
+    int greeted = ks_engine_established(c->engine);
+    uint64_t lost_at = greeted ? now_ms() : 0;
+    while (worth_reconnecting(c, status, lost_at)) {
         ks_cli_say(1, "%s: %s; waiting for the peer", greeted ? "connection lost" : "no peer", c->cause);
         ks_engine_disconnected(c->engine);
-        status = serve(c, ever ? c->peer.reconnect : c->peer.connect_timeout);
+        if (!greeted && c->peer.connect)
+            nanosleep(&(struct timespec){0, 200000000}, NULL);
+        status = serve(c, lost_at ? c->peer.reconnect : c->peer.connect_timeout);
         greeted = ks_engine_established(c->engine);
-        ever |= greeted;
+        if (greeted)
+            lost_at = now_ms();
     }
     set_over(c, status);
     return NULL;

@@ -18,7 +18,7 @@ typedef struct ks_carrier {
     /* Private from here. */
     int cancel_fd, started, has_lock;
     atomic_int cancelled, sender_stop, sender_over;
-    int opened; /* the last connection came about */
+    int opened; /* the last time somebody came or was there */
     pthread_t thread;
     ks_link *link;
     char cause[512];      /* of the carrying thread: why the connection ended */

@@ -30,6 +30,7 @@ static ks_status attempt(int *stranger, char detail[512], const ks_identity *ide
     *stranger = 0;
     ks_status status = ks_link_open(&link, spec, peer->listen != NULL, options);
     if (status != KS_OK) {
+        *stranger = status == KS_ERR_PROTOCOL || status == KS_ERR_AUTH;
         snprintf(detail, 512, "%s", ks_error_detail());
         return status;
     }

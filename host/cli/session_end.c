@@ -202,7 +202,8 @@ static int judge(ks_session_end *end, const ks_session_totals *totals, const cha
         snprintf(reason, 512, "%s", detail);
         *word = carried == KS_ERR_PROTOCOL ? "protocol violation" : "connection failed";
         return carried == KS_ERR_PROTOCOL   ? KS_EXIT_MALFORMED
-               : carried == KS_ERR_ARGUMENT ? KS_EXIT_USAGE /* a malformed address */
+               : carried == KS_ERR_AUTH     ? KS_EXIT_SECURITY /* TLS */
+               : carried == KS_ERR_ARGUMENT ? KS_EXIT_USAGE    /* a malformed address */
                                             : KS_EXIT_FAILED;
     }
     if (totals->blocks_with_key == 0 && totals->blocks_aborted > 0) {

@@ -125,8 +125,10 @@ static int open_ring(ks_keys *keys, const ks_keys_choice *choice, const ks_sessi
     return 0;
 }
 
-static int check(const ks_keys_choice *choice, const ks_identity *identity) {
-    if (choice->psk && identity)
+static int check(const ks_keys_choice *choice, const ks_peer_choice *peer, const ks_identity *identity) {
+    if (peer->tls && !identity)
+        return ks_cli_fail(KS_EXIT_USAGE, "--tls needs certificates");
+    if (choice->psk && identity && !peer->tls)
         return ks_cli_fail(KS_EXIT_USAGE, "a pool comes from --psk or from certificates, not from both");
     if (!choice->psk && !choice->pool)
         return ks_cli_fail(KS_EXIT_USAGE, identity ? "certificates need --pool FILE for the pool they make"
@@ -136,17 +138,18 @@ static int check(const ks_keys_choice *choice, const ks_identity *identity) {
     return 0;
 }
 
-int ks_keys_open(ks_keys *keys, const ks_keys_choice *choice, const ks_peer_choice *peer,
+int ks_keys_open(ks_keys *keys, const ks_keys_choice *choice, ks_peer_choice *peer,
                  const ks_session_config *session, uint32_t notes, int cancel_fd) {
     *keys = (ks_keys){.pool = NULL};
     int result = ks_certificates_open(&keys->identity, &choice->certificates);
+    peer->identity = keys->identity;
     if (!result)
-        result = check(choice, keys->identity);
+        result = check(choice, peer, keys->identity);
     if (!result)
         result = open_ring(keys, choice, session, notes); /* before a key is spent on a pool */
     if (result)
         return result;
-    if (keys->identity)
+    if (keys->identity && !choice->psk)
         return open_pool_by_certificates(keys, choice, peer, session, cancel_fd);
     if (!choice->psk)
         return load_pool(keys, NULL, choice->pool);

@@ -41,8 +41,8 @@ typedef struct ks_keys {
 } ks_keys;
 
 /* 0, or an exit code after saying why. `notes`: KS_RING_NOTE_*. A bootstrap waits for the peer, unless
- * `cancel_fd` becomes readable. */
-int ks_keys_open(ks_keys *keys, const ks_keys_choice *choice, const ks_peer_choice *peer,
+ * `cancel_fd` becomes readable. The identity goes to `peer` too, for TLS. */
+int ks_keys_open(ks_keys *keys, const ks_keys_choice *choice, ks_peer_choice *peer,
                  const ks_session_config *session, uint32_t notes, int cancel_fd);
 /* Keys that the ring has taken in this run. */
 uint64_t ks_keys_placed(const ks_keys *keys);

@@ -158,6 +158,8 @@ int ks_work_choice_apply(ks_session_config *out, uint32_t *threads, const ks_wor
 /* The connection to the other end. */
 typedef struct ks_peer_choice {
     const char *listen, *connect;
+    int tls;
+    const struct ks_identity *identity; /* for TLS; of ks_keys_open */
     double connect_timeout, peer_timeout, answer_timeout, reconnect;
 } ks_peer_choice;
 
@@ -165,6 +167,8 @@ typedef struct ks_peer_choice {
     {"listen", 0, KS_OPTION_TEXT, &(c).listen, "ADDRESS", "wait for the peer: tcp:HOST:PORT or unix:PATH",   \
      NULL},                                                                                                  \
         {"connect", 0, KS_OPTION_TEXT, &(c).connect, "ADDRESS", "connect to the peer", NULL},                \
+        {"tls", 0, KS_OPTION_FLAG, &(c).tls, NULL, "TLS 1.3 around the connection, by the certificates",     \
+         NULL},                                                                                              \
         {"connect-timeout",                                                                                  \
          0,                                                                                                  \
          KS_OPTION_NUMBER,                                                                                   \

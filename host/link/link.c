@@ -13,12 +13,14 @@
 #include <unistd.h>
 
 #include "host/link/socket.h"
+#include "host/link/tls.h"
 #include "pipeline/status.h"
 
 enum { HEADER = 4, FIRST_BODY = 1 << 16, DEFAULT_PEER_TIMEOUT = 30000 };
 
 struct ks_link {
     int fd;
+    ks_tls *tls; /* or NULL */
     ks_link_options options;
     char peer[KS_SPEC_LENGTH];
     atomic_int stopped;
@@ -67,7 +69,12 @@ ks_status ks_link_open(ks_link **out, const char *spec, int listen, const ks_lin
     KS_TRY(new_link(&link, options));
     ks_status status =
         (listen ? ks_socket_accept : ks_socket_connect)(&link->fd, link->peer, &parsed, &link->options);
+    if (status == KS_OK && link->options.tls)
+        status = ks_tls_open(&link->tls, link->fd, listen, link->options.tls, link->options.peer_timeout,
+                             link->options.cancel_fd);
     if (status != KS_OK) {
+        if (link->fd >= 0)
+            close(link->fd);
         free(link);
         return status;
     }
@@ -128,11 +135,21 @@ static ks_status wait_for_room(ks_link *link, uint64_t deadline) {
     return status == KS_ERR_EMPTY ? ks_fail(KS_ERR_FULL, "%s takes nothing now", link->peer) : status;
 }
 
+/* Of a message that was taken. */
+static ks_status send_kept(ks_link *link, size_t *sent) {
+    struct iovec piece = {link->kept + link->kept_sent, link->kept_bytes - link->kept_sent};
+    if (!link->tls)
+        return send_some(link, &piece, 1, sent);
+    const ks_status status = ks_tls_write(link->tls, piece.iov_base, piece.iov_len, sent);
+    if (*sent)
+        link->last_sent = ks_link_now();
+    return status == KS_OK || !atomic_load(&link->stopped) ? status : broken(link, 0);
+}
+
 static ks_status flush_kept(ks_link *link, uint64_t deadline) {
     while (link->kept) {
-        struct iovec piece = {link->kept + link->kept_sent, link->kept_bytes - link->kept_sent};
         size_t sent;
-        KS_TRY(send_some(link, &piece, 1, &sent));
+        KS_TRY(send_kept(link, &sent));
         link->kept_sent += sent;
         if (link->kept_sent == link->kept_bytes) {
             free(link->kept);
@@ -165,6 +182,11 @@ static ks_status send_frame(ks_link *link, const uint8_t *message, size_t bytes,
     const uint8_t header[HEADER] = {(uint8_t)bytes, (uint8_t)(bytes >> 8), (uint8_t)(bytes >> 16),
                                     (uint8_t)(bytes >> 24)};
     size_t done = 0;
+    if (link->tls) { /* what TLS has begun to encrypt it has to be given again: the message is taken whole */
+        KS_TRY(keep_rest(link, header, message, bytes, 0));
+        const ks_status status = flush_kept(link, deadline);
+        return status == KS_ERR_FULL ? KS_OK : status;
+    }
     while (done < HEADER + bytes) {
         size_t in_header = done < HEADER ? done : HEADER, in_body = done - in_header, sent;
         struct iovec pieces[2] = {{(uint8_t *)(uintptr_t)header + in_header, HEADER - in_header},
@@ -204,7 +226,15 @@ ks_status ks_link_flush(ks_link *link, uint32_t timeout) {
 
 /* Reads what is there now, at most `room` bytes; *got may be 0 when nothing is. */
 static ks_status receive_some(ks_link *link, uint8_t *to, size_t room, size_t *got) {
-    ssize_t length = recv(link->fd, to, room, 0);
+    ssize_t length;
+    if (link->tls) {
+        const ks_status status = ks_tls_read(link->tls, to, room, got);
+        length = status == KS_ERR_CLOSED ? 0 : (ssize_t)*got;
+        if (status != KS_ERR_CLOSED && (status != KS_OK || *got == 0))
+            return status == KS_OK || !atomic_load(&link->stopped) ? status : broken(link, 0);
+    } else {
+        length = recv(link->fd, to, room, 0);
+    }
     *got = length > 0 ? (size_t)length : 0;
     if (length > 0)
         link->last_heard = ks_link_now();
@@ -315,7 +345,11 @@ void ks_link_stop(ks_link *link) {
 static void say_goodbye(ks_link *link, uint32_t timeout) {
     uint8_t scrap[4096];
     uint64_t deadline = ks_link_now() + timeout;
-    if (ks_link_flush(link, timeout) != KS_OK || shutdown(link->fd, SHUT_WR) != 0)
+    if (ks_link_flush(link, timeout) != KS_OK)
+        return;
+    if (link->tls)
+        ks_tls_finish(link->tls);
+    if (shutdown(link->fd, SHUT_WR) != 0)
         return;
     for (;;) {
         ssize_t got = recv(link->fd, scrap, sizeof scrap, 0);
@@ -333,6 +367,7 @@ void ks_link_close(ks_link *link, uint32_t timeout) {
         return;
     if (timeout && !atomic_load(&link->stopped))
         say_goodbye(link, timeout);
+    ks_tls_close(link->tls);
     close(link->fd);
     free(link->kept);
     free(link->body);

@@ -2,6 +2,7 @@
 /* A build without OpenSSL 3: certificates are refused with a plain word. */
 #include <keystill/bootstrap.h>
 
+#include "host/link/tls.h"
 #include "pipeline/status.h"
 
 static ks_status refuse(void) {
@@ -97,4 +98,39 @@ ks_status ks_bootstrap_run(ks_link *link, const ks_identity *identity, ks_role r
     (void)replace;
     (void)timeout;
     return refuse();
+}
+
+ks_status ks_tls_open(ks_tls **out, int fd, int listening, const ks_identity *identity, uint32_t timeout,
+                      int cancel_fd) {
+    (void)fd;
+    (void)listening;
+    (void)identity;
+    (void)timeout;
+    (void)cancel_fd;
+    *out = NULL;
+    return refuse();
+}
+
+void ks_tls_close(ks_tls *tls) {
+    (void)tls;
+}
+
+ks_status ks_tls_read(ks_tls *tls, uint8_t *to, size_t room, size_t *got) {
+    (void)tls;
+    (void)to;
+    (void)room;
+    *got = 0;
+    return refuse();
+}
+
+ks_status ks_tls_write(ks_tls *tls, const uint8_t *from, size_t bytes, size_t *taken) {
+    (void)tls;
+    (void)from;
+    (void)bytes;
+    *taken = 0;
+    return refuse();
+}
+
+void ks_tls_finish(ks_tls *tls) {
+    (void)tls;
 }

@@ -17,6 +17,7 @@ extern "C" {
 #endif
 
 typedef struct ks_link ks_link;
+struct ks_identity;
 
 enum { KS_LINK_MESSAGE_LIMIT = 64 << 20 };
 
@@ -28,6 +29,8 @@ typedef struct ks_link_options {
     uint32_t heartbeat; /* ks_link_send and ks_link_flush put a sign of life on the wire when nothing was sent
                            for so long, and a peer that sends nothing at all for peer_timeout is dead: both
                            ends need it, and threads that call them more often. 0: silence is no fault */
+    const struct ks_identity *tls; /* TLS 1.3 around the messages, both ends by their certificates (bootstrap.h), valid
+                                      as long as the link; NULL: none */
     int cancel_fd; /* calls return KS_ERR_INTERRUPTED as long as it is readable (an eventfd); -1: none */
     void (*listening)(void *context,
                       const char *spec); /* told the address once a listener is open; may be NULL */
@@ -41,7 +44,8 @@ KS_API void ks_link_options_init(ks_link_options *options);
  * the other, otherwise it tries again and again with growing pauses, so that the ends may start in any order.
  * An empty HOST listens on all addresses, port 0 on any free one (see `listening`). Only one peer is accepted
  * and the listener is closed then. KS_ERR_ARGUMENT: malformed spec; KS_ERR_IO: the address cannot be used, or
- * nobody came in time; KS_ERR_INTERRUPTED. */
+ * nobody came in time; KS_ERR_PROTOCOL, KS_ERR_AUTH: somebody came, and the TLS handshake with him failed;
+ * KS_ERR_INTERRUPTED. */
 KS_API KS_MUST_CHECK ks_status ks_link_open(ks_link **out, const char *spec, int listen,
                                             const ks_link_options *options);
 
