@@ -42,16 +42,22 @@ ks_status ks_private_read(int fd, uint8_t *out, size_t bytes) {
     return KS_OK;
 }
 
-/* Makes the name of a new file durable. */
-static ks_status sync_directory(const char *path) {
+/* Opens the directory of a path, or a nameless file in it. */
+static int open_beside(const char *path, int flags) {
     char *copy = strdup(path);
     if (!copy)
-        return ks_fail(KS_ERR_MEMORY, "no memory for a path");
+        return -1;
     char *slash = strrchr(copy, '/');
     if (slash)
         slash[slash == copy] = '\0';
-    int fd = open(slash ? copy : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = open(slash ? copy : ".", flags | O_CLOEXEC, 0600);
     free(copy);
+    return fd;
+}
+
+/* Makes the name of a new file durable. */
+static ks_status sync_directory(const char *path) {
+    int fd = open_beside(path, O_RDONLY | O_DIRECTORY);
     int failed = fd < 0 || fsync(fd) != 0;
     int error = errno;
     if (fd >= 0)
@@ -69,27 +75,50 @@ static ks_status fill_new(int fd, const uint8_t *data, size_t bytes) {
     return KS_OK;
 }
 
-/* A file under another name first, linked to its own name when it is whole; link() never replaces. */
-ks_status ks_private_create(const char *path, const uint8_t *data, size_t bytes) {
-    char *part = NULL;
-    if (asprintf(&part, "%s.%ld.part", path, (long)getpid()) < 0)
+/* A file on its way: without a name, so that a process that dies leaves no secrets behind; where the file
+ * system has no such files, under the name `part`. */
+typedef struct new_file {
+    int fd;
+    char *part;
+} new_file;
+
+static ks_status open_new(new_file *f, const char *path) {
+    *f = (new_file){.fd = open_beside(path, O_WRONLY | O_TMPFILE)};
+    if (f->fd >= 0)
+        return KS_OK;
+    if (asprintf(&f->part, "%s.%ld.part", path, (long)getpid()) < 0) {
+        f->part = NULL;
         return ks_fail(KS_ERR_MEMORY, "no memory for a path");
-    int fd = open(part, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (fd < 0) {
-        ks_status status = ks_fail(KS_ERR_IO, "cannot create %s: %s", part, strerror(errno));
-        free(part);
-        return status;
     }
-    ks_status status = fill_new(fd, data, bytes);
-    if (close(fd) != 0 && status == KS_OK)
+    f->fd = open(f->part, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (f->fd >= 0)
+        return KS_OK;
+    ks_status status = ks_fail(KS_ERR_IO, "cannot create %s: %s", f->part, strerror(errno));
+    free(f->part);
+    return status;
+}
+
+/* Gives it its name; that never replaces a file. */
+static ks_status name_new(const new_file *f, const char *path) {
+    char self[64];
+    snprintf(self, sizeof self, "/proc/self/fd/%d", f->fd);
+    if (linkat(AT_FDCWD, f->part ? f->part : self, AT_FDCWD, path, f->part ? 0 : AT_SYMLINK_FOLLOW) == 0)
+        return KS_OK;
+    return errno == EEXIST ? ks_fail(KS_ERR_STATE, "%s exists and is not replaced", path)
+                           : ks_fail(KS_ERR_IO, "cannot create %s: %s", path, strerror(errno));
+}
+
+/* The name comes when the file is whole. */
+ks_status ks_private_create(const char *path, const uint8_t *data, size_t bytes) {
+    new_file f;
+    KS_TRY(open_new(&f, path));
+    ks_status status = fill_new(f.fd, data, bytes);
+    status = status == KS_OK ? name_new(&f, path) : ks_fail_in(status, "%s", path);
+    if (close(f.fd) != 0 && status == KS_OK)
         status = ks_fail(KS_ERR_IO, "close: %s", strerror(errno));
-    if (status == KS_OK && link(part, path) != 0)
-        status = errno == EEXIST ? ks_fail(KS_ERR_STATE, "%s exists and is not replaced", path)
-                                 : ks_fail(KS_ERR_IO, "cannot create %s: %s", path, strerror(errno));
-    else if (status != KS_OK)
-        status = ks_fail_in(status, "%s", path);
-    (void)unlink(part);
-    free(part);
+    if (f.part)
+        (void)unlink(f.part);
+    free(f.part);
     return status == KS_OK ? sync_directory(path) : status;
 }
 

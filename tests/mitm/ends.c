@@ -295,7 +295,21 @@ void ends_last_words(const ends *e, int role, char *out, size_t capacity) {
         fclose(f);
 }
 
-/* Killed processes leave half-made files. */
+size_t ends_debris(const ends *e) {
+    size_t found = 0;
+    const int nameless = open(e->directory, O_WRONLY | O_TMPFILE | O_CLOEXEC, 0600);
+    if (nameless < 0)
+        return 0;
+    close(nameless);
+    DIR *d = opendir(e->directory);
+    const struct dirent *entry;
+    while (d && (entry = readdir(d)) != NULL)
+        found += strstr(entry->d_name, ".part") != NULL;
+    if (d)
+        closedir(d);
+    return found;
+}
+
 static void remove_directory(const char *directory) {
     DIR *d = opendir(directory);
     const struct dirent *entry;

@@ -50,6 +50,9 @@ int ends_look(ends *e);
 size_t ends_missing(const ends *e);
 /* Keys under one identifier that differ; *only[role]: keys that only that end has. */
 size_t ends_compare(const ends *e, size_t only[2]);
+/* Half-made files that killed processes left, where the file system knows files without a name (0 where not).
+ */
+size_t ends_debris(const ends *e);
 /* The last line that an end said. */
 void ends_last_words(const ends *e, int role, char *out, size_t capacity);
 /* New pools from a new pre-shared key, no rings. */

@@ -130,6 +130,8 @@ static void run_case(killing *k) {
     compare(k);
     if (k->ends.code[0] || k->ends.code[1] || k->ends.keys[0].count <= before)
         complain(k, "the ends do not go on");
+    if (ends_debris(&k->ends))
+        complain(k, "secrets stay in a half-made file");
     if (ends_missing(&k->ends))
         complain(k, "A CONFIRMED KEY IS LOST");
     k->keys += k->ends.keys[0].count;

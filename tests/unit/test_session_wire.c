@@ -9,7 +9,9 @@
 enum { MESSAGES = 256, BLOCKS = 2, EVERY = 3 /* a byte of so many, without KS_LONG */ };
 
 typedef struct wire {
-    unsigned seen, target; /* messages of both directions together */
+    unsigned seen, target;        /* messages of both directions together */
+    unsigned forge;               /* type of a message to slip in before the target; 0: a byte is changed */
+    uint32_t sent[2][BLOCKS + 1]; /* by an end: messages of a block; of the session */
     size_t byte;
     uint8_t mask;
     /* Of the target, as it was sent. */
@@ -38,6 +40,36 @@ static int flip_tap(fixture *f, int from, uint8_t **message, size_t *bytes) {
     return 1;
 }
 
+/* What is not authenticated can be made up: with the right session, epoch and number, as if `from` had said
+ * it. */
+static void slip_in(fixture *f, wire *w, int from, const uint8_t *like) {
+    uint8_t m[KS_MESSAGE_HEADER + 4] = {0};
+    const uint32_t block =
+        u32_at(like + 20) < BLOCKS && w->forge == KS_MSG_ABORT ? u32_at(like + 20) : BLOCKS;
+    ks_header h;
+    cr_assert_eq(ks_header_decode(&h, like, KS_MESSAGE_HEADER + u32_at(like + 32)), KS_OK);
+    h.type = (uint8_t)w->forge;
+    h.block = block < BLOCKS ? block : (uint32_t)KS_SESSION_LEVEL;
+    h.sequence = w->sent[from][block];
+    h.acknowledged = 0;
+    h.payload = w->forge == KS_MSG_SKIP ? 4 : w->forge == KS_MSG_HOLD ? 1 : w->forge == KS_MSG_ABORT ? 2 : 0;
+    ks_header_encode(m, &h);
+    m[KS_MESSAGE_HEADER] = 1; /* SKIP block 1; HOLD; ABORT for no gain */
+    ks_status status = ks_engine_receive(f->end[1 - from].engine, m, KS_MESSAGE_HEADER + h.payload);
+    (void)status; /* an end that has closed takes nothing */
+}
+
+static int forge_tap(fixture *f, int from, uint8_t **message, size_t *bytes) {
+    wire *w = f->tap_context;
+    const unsigned number = w->seen++;
+    const uint32_t block = u32_at(*message + 20) < BLOCKS ? u32_at(*message + 20) : BLOCKS;
+    (void)bytes;
+    if (number == w->target)
+        slip_in(f, w, from, *message);
+    w->sent[from][block]++;
+    return 1;
+}
+
 /* A few thousand detections a block, an epsilon that lets them give a key, too little syndrome at first. */
 static fixture *run(wire *w) {
     fixture *f = calloc(1, sizeof *f);
@@ -48,9 +80,10 @@ static fixture *run(wire *w) {
     f->any_epsilon = 1;
     f->gap = 1;
     f->qber = 0.005;
-    f->tap = flip_tap;
+    f->tap = w->forge ? forge_tap : flip_tap;
     f->tap_context = w;
     w->seen = 0;
+    memset(w->sent, 0, sizeof w->sent);
     cr_assert_eq(fixture_start(f), KS_OK, "%s", ks_error_detail());
     fixture_run(f, BLOCKS << 12);
     fixture_finish(f);
@@ -126,4 +159,26 @@ Test(session_wire, a_changed_byte_costs_its_block, .timeout = 3600) {
         }
     release(honest);
     cr_log_info("%u messages, %u changes", messages, cases);
+}
+
+Test(session_wire, made_up_words_cost_no_more_than_the_session) {
+    static const unsigned types[] = {KS_MSG_READY,  KS_MSG_SKIP,  KS_MSG_HOLD,
+                                     KS_MSG_FINISH, KS_MSG_CLOSE, KS_MSG_ABORT};
+    wire none = {.target = MESSAGES};
+    release(run(&none));
+    unsigned sessions_ended = 0;
+    for (size_t t = 0; t < sizeof types / sizeof *types; t++)
+        for (unsigned target = 0; target < none.seen; target++) {
+            wire w = {.target = target, .forge = types[t]};
+            fixture *f = run(&w);
+            cr_expect(fixture_keys_agree(f), "%s before message %u: keys differ",
+                      ks_message_type_name(types[t]), target);
+            for (int i = 0; i < f->end[KS_ALICE].key_count; i++)
+                cr_expect(has_key(&f->end[KS_BOB], &f->end[KS_ALICE].keys[i].id),
+                          "%s before message %u: Alice delivers what Bob has not",
+                          ks_message_type_name(types[t]), target);
+            sessions_ended += f->end[0].end != KS_OK || f->end[1].end != KS_OK;
+            release(f);
+        }
+    cr_expect_gt(sessions_ended, 0);
 }
