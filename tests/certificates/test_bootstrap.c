@@ -276,9 +276,9 @@ Test(bootstrap, garbage_is_refused_with_its_place) {
         cr_expect_eq(p->status[1], cases[i].status, "case %zu: %s", i, p->detail[1]);
         cr_expect(strstr(p->detail[1], cases[i].word), "case %zu: %s", i, p->detail[1]);
         const ks_status told = ks_bootstrap_next(p->end[1], &message, &bytes);
-        cr_expect_eq(told, cases[i].bytes[5] == 5 && cases[i].length == 9 ? KS_ERR_EMPTY : KS_OK,
-                     "a refusal is not answered");
-        cr_expect_eq(ks_bootstrap_receive(p->end[1], message, 8), KS_ERR_STATE);
+        cr_expect_eq(told, cases[i].length == 9 ? KS_ERR_EMPTY : KS_OK, "a refusal is not answered");
+        cr_expect_eq(ks_bootstrap_receive(p->end[1], (const uint8_t *)cases[i].bytes, cases[i].length),
+                     KS_ERR_STATE);
         stop(p);
     }
 }
