@@ -7,6 +7,7 @@
 #include "kernels/rows_tags.h"
 #include "kernels/rows_sift.h"
 #include "kernels/rows_ldpc.h"
+#include "kernels/rows_sparse.h"
 #include "kernels/rows_hash.h"
 #include "kernels/rows_random.h"
 #include "kernels/rows_toeplitz.h"

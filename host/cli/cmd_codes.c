@@ -143,6 +143,8 @@ static int show(int argc, char **argv) {
 static int measure(int argc, char **argv) {
     if (argc < 2 || argv[1][0] == '-')
         return ks_cli_fail(KS_EXIT_USAGE, "expected: codes measure CODE[-MERGES] [options of `bench ldpc`]");
+    if (ks_code_is_file(argv[1]))
+        return ks_codes_measure_file(argc, argv);
     uint16_t rate;
     if (ks_find_code(&rate, argv[1]) != 0)
         return KS_EXIT_USAGE;
@@ -167,14 +169,17 @@ static const struct action {
                {"show", "codes show", show},
                {"measure", "codes measure", measure},
                {"import", "codes import", ks_codes_import},
-               {"export", "codes export", ks_codes_export}};
+               {"export", "codes export", ks_codes_export},
+               {"decode", "codes decode", ks_codes_decode}};
 
 static void print_help(FILE *to) {
     fprintf(to, "Usage: keystill codes list\n"
                 "       keystill codes show [--log2n K] [--exponents] CODE[-MERGES]\n"
                 "       keystill codes measure CODE[-MERGES] [options of `keystill bench ldpc`]\n"
                 "       keystill codes import [options] FILE\n"
-                "       keystill codes export [options] CODE[-MERGES]|FILE\n");
+                "       keystill codes export [options] CODE[-MERGES]|FILE\n"
+                "       keystill codes decode --code CODE|FILE --bsc P --received FILE [options]\n"
+                "       keystill codes measure FILE --qber Q [options]\n");
 }
 
 int ks_cmd_codes(int argc, char **argv) {

@@ -21,8 +21,16 @@ int ks_write_whole(const ks_bytes *bytes, const char *path);
 /* Reads and checks a matrix; the format that was read is told. */
 int ks_code_load(ks_matrix **out, ks_code_format *format, const char *path, const ks_code_source *source);
 
+/* NAME is a code of ours, for frames of 2^log2n bits, or a file. Where *z is 0 it becomes the size of our
+ * circulants. */
+int ks_code_load_named(ks_matrix **out, uint64_t *z, const char *name, const ks_code_source *source,
+                       uint64_t log2n);
+int ks_code_is_file(const char *name); /* with a dot or a slash, or "-" */
+
 int ks_codes_import(int argc, char **argv);
 int ks_codes_export(int argc, char **argv);
+int ks_codes_decode(int argc, char **argv);
+int ks_codes_measure_file(int argc, char **argv);
 
 /* "k097" or "k097-5": base and merges; without merges those of the middle. -1 after saying why. */
 int ks_find_code(uint16_t *rate, const char *name);

@@ -119,11 +119,14 @@ int ks_codes_import(int argc, char **argv) {
     return code;
 }
 
-/* NAME is a code of ours, or a file. z: circulants of ours. */
-static int load(ks_matrix **matrix, uint64_t *z, const char *name, const ks_code_source *source,
-                uint64_t log2n) {
+int ks_code_is_file(const char *name) {
+    return strchr(name, '/') || strchr(name, '.') || strcmp(name, "-") == 0;
+}
+
+int ks_code_load_named(ks_matrix **matrix, uint64_t *z, const char *name, const ks_code_source *source,
+                       uint64_t log2n) {
     ks_code_format format;
-    if (strchr(name, '/') || strchr(name, '.') || strcmp(name, "-") == 0)
+    if (ks_code_is_file(name))
         return ks_code_load(matrix, &format, name, source);
     uint16_t rate;
     ks_ldpc_rate info;
@@ -166,7 +169,7 @@ int ks_codes_export(int argc, char **argv) {
     if (ks_code_format_find(&format, format_name) != 0)
         return ks_cli_fail(KS_EXIT_USAGE, "unknown format '%s': pchk, alist, alist-rows or qc", format_name);
     ks_matrix *matrix = NULL;
-    code = load(&matrix, &z, argv[rest], &source, log2n);
+    code = ks_code_load_named(&matrix, &z, argv[rest], &source, log2n);
     if (code != KS_EXIT_OK)
         return code;
     ks_bytes bytes = {0};

@@ -59,3 +59,25 @@ exits 2 "$keystill" codes import --from nothing "$directory/a.pchk"
 exits 2 "$keystill" codes export --format qc "$directory/a.pchk"
 exits 2 "$keystill" codes export nothing
 exits 1 "$keystill" codes import "$directory/missing.pchk"
+
+# Words through the decoder of any matrix: a code word (zeros) and a coset of the Hamming code, as text and packed.
+printf '3 7\n4 3\n4 4 4\n1 1 1 2 2 2 3\n1 4 5 7\n2 4 6 7\n3 5 6 7\n1\n2\n3\n1 2\n1 3\n2 3\n1 2 3\n' >"$directory/hamming.alist"
+printf '0000001\n0000\n000\n' >"$directory/received"
+"$keystill" codes decode --code "$directory/hamming.alist" --bsc 0.05 --received "$directory/received" -o "$directory/decoded" -q
+[ "$(cat "$directory/decoded")" = "$(printf '0000000\n0000000')" ] || fail "codes decode: $(cat "$directory/decoded")"
+printf '111\n' >"$directory/syndrome"
+printf '0000000\n' | "$keystill" codes decode --code "$directory/hamming.alist" --bsc 0.05 --received - \
+    --syndrome "$directory/syndrome" -q | grep -qx 0000001 || fail "coset"
+"$keystill" codes export "$small" --log2n 14 -o "$directory/a.pchk"
+head -c 4096 /dev/zero >"$directory/word"
+printf '\3\0\0\0\1' | dd of="$directory/word" bs=1 seek=99 conv=notrunc 2>/dev/null
+"$keystill" codes decode --code "$directory/a.pchk" --bsc 0.01 --packed --received "$directory/word" -o "$directory/zeros" -q
+head -c 4096 /dev/zero | cmp - "$directory/zeros" || fail "packed words"
+row=$("$keystill" codes measure "$directory/a.pchk" --qber 0.005 --frames 64 --json)
+echo "$row" | grep -q '"frames":64,"failed":0,"fer":0,"undetected":0,"efficiency":[0-9.]*' || fail "measure of a file: $row"
+exits 1 "$keystill" codes decode --code "$directory/a.pchk" --bsc 0.01 --packed --received "$directory/a.pchk.missing"
+printf '000000x\n' >"$directory/received"
+exits 3 "$keystill" codes decode --code "$directory/hamming.alist" --bsc 0.05 --received "$directory/received"
+exits 3 "$keystill" codes decode --code "$directory/hamming.alist" --bsc 0.05 --packed --received "$directory/word" \
+    --syndrome "$directory/syndrome"
+exits 2 "$keystill" codes decode --code "$directory/hamming.alist" --received "$directory/received"
