@@ -148,7 +148,7 @@ int ends_start(ends *e, int role, uint16_t port, char *const *environment) {
                            "--epsilon-life=0",
                            "--ring-slots=1024",
                            "--connect-timeout=10",
-                           "--peer-timeout=2"};
+                           "--peer-timeout=10"};
     size_t n = 0;
     while (arguments[n])
         n++;

@@ -192,7 +192,7 @@ static int run_lane(killing *k, const char *program, int all) {
 }
 
 int main(int argc, char **argv) {
-    static killing k = {.ends = {.answer_timeout = "2", .misalignment = "0.005"}};
+    static killing k = {.ends = {.answer_timeout = "15", .misalignment = "0.005"}};
     int failed = 0, status;
     if (argc < 4) {
         fprintf(stderr, "usage: kill PROGRAM KILLER quick|long\n");
