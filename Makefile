@@ -19,16 +19,16 @@ demo: setup build
 	$(BUILD)/keystill link --preset metro-10km
 
 test: setup
-	cmake -S . -B $(BUILD)-test -DCMAKE_BUILD_TYPE=Release -DKS_TESTS=ON -DKS_WERROR=ON
+	cmake -S . -B $(BUILD)-test -DCMAKE_BUILD_TYPE=Release -DKS_TESTS=ON -DKS_WERROR=ON -DKS_CUDA_FAST=ON
 	cmake --build $(BUILD)-test -j $(JOBS)
 	cd $(BUILD)-test && ctest --output-on-failure -j $(JOBS)
 
 # Address and undefined-behaviour sanitizers over every test; the thread sanitizer over tests/threads.
 test-sanitize: setup
-	cmake -S . -B $(BUILD)-sanitize -DCMAKE_BUILD_TYPE=RelWithDebInfo -DKS_TESTS=ON -DKS_SANITIZE=address,undefined
+	cmake -S . -B $(BUILD)-sanitize -DCMAKE_BUILD_TYPE=RelWithDebInfo -DKS_TESTS=ON -DKS_SANITIZE=address,undefined -DKS_CUDA=OFF
 	cmake --build $(BUILD)-sanitize -j $(JOBS)
 	cd $(BUILD)-sanitize && ctest --output-on-failure -j $(JOBS)
-	cmake -S . -B $(BUILD)-tsan -DCMAKE_BUILD_TYPE=RelWithDebInfo -DKS_TESTS=ON -DKS_SANITIZE=thread
+	cmake -S . -B $(BUILD)-tsan -DCMAKE_BUILD_TYPE=RelWithDebInfo -DKS_TESTS=ON -DKS_SANITIZE=thread -DKS_CUDA=OFF
 	cmake --build $(BUILD)-tsan -j $(JOBS) $(patsubst tests/threads/%.c,--target threads_%,$(wildcard tests/threads/*.c))
 	cd $(BUILD)-tsan && ctest --output-on-failure -R '^threads_'
 
@@ -46,7 +46,7 @@ test-long: test
 
 CLANG ?= $(firstword $(shell command -v clang clang-16 clang-15 clang-14 2>/dev/null))
 check: test
-	cmake -S . -B $(BUILD)-clang -DCMAKE_C_COMPILER=$(CLANG) -DKS_TESTS=ON -DKS_WERROR=ON
+	cmake -S . -B $(BUILD)-clang -DCMAKE_C_COMPILER=$(CLANG) -DKS_TESTS=ON -DKS_WERROR=ON -DKS_CUDA_FAST=ON
 	cmake --build $(BUILD)-clang -j $(JOBS)
 	git ls-files '*.c' '*.h' '*.inc' | xargs clang-format --dry-run -Werror
 

@@ -15,6 +15,9 @@
 #undef KS_KERNEL
 #undef KS_VARIANT
 
+/* Not 0: a few small sizes are enough, where each takes long (--small). */
+extern int ks_conformance_small;
+
 /* SplitMix64: every test's generator. */
 static inline uint64_t ks_test_random(uint64_t *state)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* conformance [--plugin FILE] [ROW|all [SEED]]: runs every variant of every row (or of one) that this machine
- * can run against its oracle; with --plugin the kernels of every device of that plugin (77: it has no device
- * here). */
+/* conformance [--small] [--plugin FILE] [ROW|all [SEED]]: runs every variant of every row (or of one) that
+ * this machine can run against its oracle; with --plugin the kernels of every device of that plugin (77: it
+ * has no device here). */
 #include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,6 +30,7 @@ static case_fn *const cases[] = {
 #undef KS_VARIANT
     NULL};
 
+int ks_conformance_small;
 static const char *only;              /* the row that is wanted; NULL: all */
 static uint64_t first = 1, last = 12; /* seeds */
 static int passed, failed, skipped;
@@ -129,6 +130,11 @@ static int plugin_devices(const char *path) {
 
 int main(int argc, char **argv) {
     const char *plugin = NULL;
+    if (argc > 1 && strcmp(argv[1], "--small") == 0) {
+        ks_conformance_small = 1;
+        argv++;
+        argc--;
+    }
     if (argc > 2 && strcmp(argv[1], "--plugin") == 0) {
         plugin = argv[2];
         argv += 2;

@@ -36,7 +36,7 @@ static int one(ks_k_poly_hash_fn *variant, ks_k_poly_hash_fn *oracle, size_t cou
 
 int ks_conformance_poly_hash(ks_k_poly_hash_fn *variant, ks_k_poly_hash_fn *oracle, uint64_t seed) {
     uint64_t random = seed;
-    for (size_t count = 0; count <= MAX_BLOCKS; count++)
+    for (size_t count = 0; count <= MAX_BLOCKS; count += ks_conformance_small ? 41 : 1)
         if (one(variant, oracle, count, &random)) {
             fprintf(stderr, "poly_hash: %zu blocks differ\n", count);
             return 1;
