@@ -3,7 +3,7 @@
 . "$(dirname "$0")/checks.sh"
 command -v clang >/dev/null 2>&1 || skip "no clang"
 for kernel in kernels/gpu/*.cl tests/devices/kernels/gpu/*.cl; do
-    clang -x cl -cl-std=CL1.2 -D__OPENCL_VERSION__=120 -Xclang -finclude-default-header -I. -fsyntax-only -Werror \
+    clang -x cl -cl-std=CL1.2 -Xclang -finclude-default-header -I. -fsyntax-only -Werror \
         -Weverything -Wno-missing-variable-declarations -Wno-unused-macros -Wno-missing-prototypes -Wno-declaration-after-statement -Wno-conditional-uninitialized "$kernel" >&2 ||
         offence "$kernel: see above"
 done
