@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The kernels of kernels/gpu as CUDA, and the table that the driver launches them by. */
 #include "kernels/gpu/port.h"
-#include "gpu_kernels.inc"
+#include <gpu_kernels.inc> /* generated */
 
 extern "C" {
 extern const void *const ks_cuda_kernels[];
