@@ -2,6 +2,7 @@
 /* keystill bench ldpc: random frames through a binary symmetric channel, decoded with retries as the protocol
  * does, all that is disclosed counted, every decoded frame compared with the sent one. */
 #include <math.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,14 +15,15 @@
 #include "pipeline/status.h"
 
 typedef struct options {
-    const char *qber, *effort;
-    uint64_t log2n, frames, seed, real_bits, iterations, rate, retries;
+    const char *qber, *effort, *decoders;
+    uint64_t log2n, frames, seed, real_bits, iterations, rate, retries, threads;
     double seconds;
 } options;
 
 typedef struct totals {
     uint64_t frames, failed, undetected, first_failed, bits, leak, first_leak, rounds, iterations;
-    double edges, decode_seconds, encode_seconds;
+    uint64_t exact_decodings, exact_iterations;
+    double edges, decode_seconds, encode_seconds, mbps;
 } totals;
 
 typedef struct bench_state {
@@ -29,6 +31,25 @@ typedef struct bench_state {
     uint64_t *alice, *bob, *decoded, *mother, *syndrome, *extra;
     uint64_t seed;
 } bench_state;
+
+/* One row at work: threads take frames by number, and the number alone decides what is in a frame. */
+typedef struct point {
+    const options *o;
+    ks_ldpc_decoders decoders;
+    uint16_t rate;
+    double q, start;
+    uint64_t next;
+} point;
+
+typedef struct worker {
+    point *p;
+    pthread_t thread;
+    bench_state state;
+    totals sum;
+    ks_status status;
+} worker;
+
+enum { THREADS_MAX = 1024, SYNDROMES = 16 };
 
 static double uniform(uint64_t *state) {
     return ((double)(ks_splitmix(state) >> 11) + 0.5) * 0x1p-53;
@@ -64,32 +85,40 @@ static double edges_of(uint16_t rate, unsigned log2n) {
     return (double)info.edges * (double)((size_t)1 << log2n) / info.columns;
 }
 
-static ks_status decode_once(bench_state *s, const options *o, totals *t, uint16_t rate, double q,
+static ks_status decode_once(bench_state *s, const point *p, totals *t, uint16_t rate,
                              ks_ldpc_result *result) {
+    const options *o = p->o;
     const ks_ldpc_request request = {.received = s->bob,
                                      .syndrome = s->syndrome,
                                      .rate = rate,
                                      .real_bits = o->real_bits,
-                                     .qber = q,
-                                     .max_iterations = (unsigned)o->iterations};
+                                     .qber = p->q,
+                                     .max_iterations = (unsigned)o->iterations,
+                                     .decoders = p->decoders};
     double start = processor_seconds();
     ks_status status = ks_ldpc_decode(s->workspace, result, s->decoded, &request);
     t->decode_seconds += processor_seconds() - start;
     t->iterations += result->iterations;
-    t->edges += result->iterations * edges_of(rate, (unsigned)o->log2n);
+    t->exact_decodings += result->exact_iterations > 0;
+    t->exact_iterations += result->exact_iterations;
+    t->edges += (result->iterations + result->exact_iterations) * edges_of(rate, (unsigned)o->log2n);
     t->rounds++;
     return status;
 }
 
 /* One frame from the first syndrome to success or the end of the base's syndrome. */
-static ks_status run_frame(bench_state *s, const options *o, totals *t, uint16_t rate, double q) {
+static ks_status run_frame(bench_state *s, const point *p, totals *t) {
+    const options *o = p->o;
+    uint16_t rate = p->rate;
     unsigned log2n = (unsigned)o->log2n;
     ks_ldpc_result result;
-    double start = processor_seconds();
     KS_TRY(ks_ldpc_syndrome(s->mother, s->alice, rate, log2n));
-    t->encode_seconds += processor_seconds() - start;
+    double start = processor_seconds(); /* warm: Alice's frames follow each other */
+    for (int i = 0; i < SYNDROMES; i++)
+        KS_TRY(ks_ldpc_syndrome(s->mother, s->alice, rate, log2n));
+    t->encode_seconds += (processor_seconds() - start) / SYNDROMES;
     KS_TRY(ks_ldpc_merge(s->syndrome, s->mother, rate, log2n));
-    KS_TRY(decode_once(s, o, t, rate, q, &result));
+    KS_TRY(decode_once(s, p, t, rate, &result));
     t->first_failed += !result.converged;
     t->first_leak += ks_ldpc_syndrome_bits(rate, log2n);
     uint16_t next;
@@ -97,7 +126,7 @@ static ks_status run_frame(bench_state *s, const options *o, totals *t, uint16_t
          k++, rate = next) {
         KS_TRY(ks_ldpc_extra(s->extra, s->mother, rate, next, log2n));
         KS_TRY(ks_ldpc_extend(s->syndrome, s->extra, rate, next, log2n));
-        KS_TRY(decode_once(s, o, t, next, q, &result));
+        KS_TRY(decode_once(s, p, t, next, &result));
     }
     t->frames++;
     t->failed += !result.converged;
@@ -137,7 +166,9 @@ static int is_possible(const totals *t, const options *o, double q) {
            n * entropy(q) + sqrt(n * v) * normal_quantile(failure) - log2(n) / 2;
 }
 
-static int report(const totals *t, const options *o, uint16_t rate, double q) {
+static const char *const decoder_names[] = {"fast", "both", "exact"}; /* by ks_ldpc_decoders */
+
+static int report(const totals *t, const options *o, ks_ldpc_decoders decoders, uint16_t rate, double q) {
     static ks_bench_row row;
     ks_ldpc_rate info;
     if (ks_ldpc_rate_info(&info, rate) != KS_OK)
@@ -145,12 +176,14 @@ static int report(const totals *t, const options *o, uint16_t rate, double q) {
     char code[64];
     snprintf(code, sizeof code, "%s-%u", info.base, info.merges);
     double frames = (double)t->frames, bits = (double)t->bits;
-    ks_bench_row_begin(&row, "ldpc", "cpu", NULL, 1);
+    ks_bench_row_begin(&row, "ldpc", "cpu", NULL, (int)o->threads);
     ks_bench_row_number(&row, "qber", q);
     ks_bench_row_text(&row, "code", code);
     ks_bench_row_u64(&row, "frame_bits", (uint64_t)1 << o->log2n);
     ks_bench_row_u64(&row, "real_bits", o->real_bits);
     ks_bench_row_text(&row, "effort", o->effort);
+    ks_bench_row_text(&row, "decoders", decoder_names[decoders]);
+    ks_bench_row_u64(&row, "retries", o->retries);
     ks_bench_row_u64(&row, "frames", t->frames);
     ks_bench_row_number(&row, "fer", (double)t->failed / frames);
     ks_bench_row_number(&row, "first_fer", (double)t->first_failed / frames);
@@ -162,7 +195,10 @@ static int report(const totals *t, const options *o, uint16_t rate, double q) {
     ks_bench_row_number(&row, "leak_bits_per_frame", (double)t->leak / frames);
     ks_bench_row_number(&row, "rounds_mean", (double)t->rounds / frames);
     ks_bench_row_number(&row, "iterations_mean", (double)t->iterations / frames);
-    ks_bench_row_number(&row, "throughput_mbps", bits / t->decode_seconds * 1e-6);
+    ks_bench_row_number(&row, "exact_share", (double)t->exact_decodings / (double)t->rounds);
+    ks_bench_row_number(&row, "exact_iterations_mean", (double)t->exact_iterations / frames);
+    ks_bench_row_number(&row, "throughput_mbps", t->mbps);
+    ks_bench_row_number(&row, "core_mbps", bits / t->decode_seconds * 1e-6);
     ks_bench_row_number(&row, "gedges", t->edges / t->decode_seconds * 1e-9);
     ks_bench_row_number(&row, "syndrome_gbps", bits / t->encode_seconds * 1e-9);
     int possible = is_possible(t, o, q);
@@ -174,25 +210,6 @@ static int report(const totals *t, const options *o, uint16_t rate, double q) {
 
 static int fail(ks_status status) {
     return ks_cli_fail_status(status, "bench ldpc");
-}
-
-static int run_point(bench_state *s, const options *o, ks_ldpc_effort effort, double q) {
-    totals t = {0};
-    uint16_t rate = (uint16_t)o->rate;
-    ks_status status = KS_OK;
-    if (o->rate == UINT64_MAX)
-        status = ks_ldpc_pick(&rate, (unsigned)o->log2n, q, o->real_bits, effort);
-    double start = ks_bench_now();
-    s->seed = o->seed;
-    while (status == KS_OK && t.frames < o->frames &&
-           (t.frames == 0 || ks_bench_now() - start < o->seconds) && !ks_cli_interrupted()) {
-        draw_frame(s, o, q);
-        status = run_frame(s, o, &t, rate, q);
-        ks_cli_progress("qber %g: %llu frames, %llu failed", q, (unsigned long long)t.frames,
-                        (unsigned long long)t.failed);
-    }
-    ks_cli_progress_end();
-    return status == KS_OK ? report(&t, o, rate, q) : fail(status);
 }
 
 static ks_status make_state(bench_state *s, unsigned log2n) {
@@ -215,6 +232,70 @@ static void free_state(bench_state *s) {
     free(s->alice);
 }
 
+static int take_frame(point *p, uint64_t *number) {
+    *number = __atomic_fetch_add(&p->next, 1, __ATOMIC_RELAXED);
+    return *number < p->o->frames && (*number == 0 || ks_bench_now() - p->start < p->o->seconds) &&
+           !ks_cli_interrupted();
+}
+
+static void *work(void *context) {
+    worker *w = context;
+    uint64_t number;
+    while (w->status == KS_OK && take_frame(w->p, &number)) {
+        uint64_t mixed = w->p->o->seed + number * UINT64_C(0xD1342543DE82EF95);
+        w->state.seed = ks_splitmix(&mixed);
+        draw_frame(&w->state, w->p->o, w->p->q);
+        w->status = run_frame(&w->state, w->p, &w->sum);
+    }
+    return NULL;
+}
+
+static void add_totals(totals *to, const totals *t) {
+    to->frames += t->frames;
+    to->failed += t->failed;
+    to->undetected += t->undetected;
+    to->first_failed += t->first_failed;
+    to->bits += t->bits;
+    to->leak += t->leak;
+    to->first_leak += t->first_leak;
+    to->rounds += t->rounds;
+    to->iterations += t->iterations;
+    to->exact_decodings += t->exact_decodings;
+    to->exact_iterations += t->exact_iterations;
+    to->edges += t->edges;
+    to->decode_seconds += t->decode_seconds;
+    to->encode_seconds += t->encode_seconds;
+    /* Each thread by the time it had a core: other programs do not count, memory that the threads share does.
+     */
+    to->mbps += t->decode_seconds > 0 ? (double)t->bits / t->decode_seconds * 1e-6 : 0;
+}
+
+static int run_point(worker *workers, const options *o, ks_ldpc_effort effort, ks_ldpc_decoders decoders,
+                     double q) {
+    point p = {.o = o, .decoders = decoders, .rate = (uint16_t)o->rate, .q = q, .start = ks_bench_now()};
+    totals t = {0};
+    ks_status status = KS_OK;
+    if (o->rate == UINT64_MAX)
+        status = ks_ldpc_pick(&p.rate, (unsigned)o->log2n, q, o->real_bits, effort);
+    uint64_t started = 0;
+    for (; status == KS_OK && started < o->threads; started++) {
+        workers[started].p = &p;
+        workers[started].sum = (totals){0};
+        workers[started].status = KS_OK;
+        if (pthread_create(&workers[started].thread, NULL, work, &workers[started]))
+            break;
+    }
+    if (status == KS_OK && started < o->threads)
+        status = ks_fail(KS_ERR_MEMORY, "no thread %llu", (unsigned long long)started);
+    for (uint64_t i = 0; i < started; i++) {
+        (void)pthread_join(workers[i].thread, NULL);
+        if (status == KS_OK && workers[i].status != KS_OK)
+            status = ks_fail(workers[i].status, "a frame could not be decoded");
+        add_totals(&t, &workers[i].sum);
+    }
+    return status == KS_OK ? report(&t, o, decoders, p.rate, q) : fail(status);
+}
+
 static int parse_effort(ks_ldpc_effort *out, const char *name) {
     static const char *const names[] = {"fast", "balanced", "efficient"};
     for (int i = 0; i < 3; i++)
@@ -225,7 +306,17 @@ static int parse_effort(ks_ldpc_effort *out, const char *name) {
     return 0;
 }
 
-static int run_list(bench_state *s, const options *o, ks_ldpc_effort effort) {
+static int parse_decoders(ks_ldpc_decoders *out, const char *name, ks_ldpc_effort effort) {
+    *out = effort == KS_LDPC_FAST ? KS_LDPC_FAST_ONLY : KS_LDPC_FAST_THEN_EXACT;
+    for (int i = 0; name && i < 3; i++)
+        if (strcmp(name, decoder_names[i]) == 0) {
+            *out = (ks_ldpc_decoders)i;
+            return 1;
+        }
+    return !name;
+}
+
+static int run_list(worker *workers, const options *o, ks_ldpc_effort effort, ks_ldpc_decoders decoders) {
     int code = KS_EXIT_OK;
     const char *at = o->qber;
     while (*at && code == KS_EXIT_OK && !ks_cli_interrupted()) {
@@ -234,9 +325,21 @@ static int run_list(bench_state *s, const options *o, ks_ldpc_effort effort) {
         if (end == at || !(q >= 0 && q < 0.5) || (*end && *end != ','))
             return ks_cli_fail(KS_EXIT_USAGE, "--qber takes rates below 0.5 with commas between, not '%s'",
                                at);
-        code = run_point(s, o, effort, q);
+        code = run_point(workers, o, effort, decoders, q);
         at = *end ? end + 1 : end;
     }
+    return code;
+}
+
+static int run_all(const options *o, ks_ldpc_effort effort, ks_ldpc_decoders decoders) {
+    worker *workers = calloc(o->threads, sizeof *workers);
+    ks_status status = workers ? KS_OK : ks_fail(KS_ERR_MEMORY, "no memory for threads");
+    for (uint64_t i = 0; status == KS_OK && i < o->threads; i++)
+        status = make_state(&workers[i].state, (unsigned)o->log2n);
+    int code = status == KS_OK ? run_list(workers, o, effort, decoders) : fail(status);
+    for (uint64_t i = 0; workers && i < o->threads; i++)
+        free_state(&workers[i].state);
+    free(workers);
     return code;
 }
 
@@ -248,12 +351,16 @@ int ks_bench_ldpc(int argc, char **argv) {
                  .seed = 1,
                  .rate = UINT64_MAX,
                  .retries = 64,
+                 .threads = 1,
                  .seconds = 10};
     const ks_option table[] = {
         {"qber", 0, KS_OPTION_TEXT, &o.qber, "Q,...", "error rates", NULL},
         {"log2n", 0, KS_OPTION_U64, &o.log2n, "K", "frames of 2^K bits: 14, 16, 18 or 20", NULL},
         {"bits", 0, KS_OPTION_U64, &o.real_bits, "N", "bits in use of each frame; default: all", NULL},
         {"effort", 0, KS_OPTION_TEXT, &o.effort, "NAME", "fast, balanced or efficient", NULL},
+        {"decoders", 0, KS_OPTION_TEXT, &o.decoders, "NAME",
+         "fast, both or exact instead of those of the effort", NULL},
+        {"threads", 0, KS_OPTION_U64, &o.threads, "K", "threads, a frame each at a time", NULL},
         {"rate", 0, KS_OPTION_U64, &o.rate, "R", "this rate instead of the one for the error rate", NULL},
         {"retries", 0, KS_OPTION_U64, &o.retries, "K", "most retries with more syndrome", NULL},
         {"iterations", 0, KS_OPTION_U64, &o.iterations, "K", "most iterations of a decoding", NULL},
@@ -265,10 +372,15 @@ int ks_bench_ldpc(int argc, char **argv) {
     if (code >= 0)
         return code;
     ks_ldpc_effort effort;
+    ks_ldpc_decoders decoders;
     if (rest < argc)
         return ks_cli_fail(KS_EXIT_USAGE, "unexpected '%s'", argv[rest]);
     if (!parse_effort(&effort, o.effort))
         return ks_cli_fail(KS_EXIT_USAGE, "--effort is fast, balanced or efficient, not '%s'", o.effort);
+    if (!parse_decoders(&decoders, o.decoders, effort))
+        return ks_cli_fail(KS_EXIT_USAGE, "--decoders is fast, both or exact, not '%s'", o.decoders);
+    if (o.threads == 0 || o.threads > THREADS_MAX)
+        return ks_cli_fail(KS_EXIT_USAGE, "--threads is 1 to %d", THREADS_MAX);
     if (o.log2n < KS_LDPC_LOG2N_MIN || o.log2n > KS_LDPC_LOG2N_MAX || o.log2n % 2)
         return ks_cli_fail(KS_EXIT_USAGE, "--log2n is 14, 16, 18 or 20");
     if (o.real_bits > UINT64_C(1) << o.log2n || o.frames == 0)
@@ -280,9 +392,5 @@ int ks_bench_ldpc(int argc, char **argv) {
     if (o.real_bits == 0)
         o.real_bits = UINT64_C(1) << o.log2n;
     ks_cli_catch_signals();
-    bench_state s;
-    ks_status status = make_state(&s, (unsigned)o.log2n);
-    code = status == KS_OK ? run_list(&s, &o, effort) : fail(status);
-    free_state(&s);
-    return code;
+    return run_all(&o, effort, decoders);
 }

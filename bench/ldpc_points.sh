@@ -1,15 +1,44 @@
 #!/bin/sh
-# Efficiency, failures and speed of reconciliation at the points of docs/reconciliation.md, one JSON row a line.
-#   sh bench/ldpc_points.sh KEYSTILL [FRAMES [SECONDS]] > rows.jsonl
+# Efficiency, failures and speed of reconciliation at the points of docs/reconciliation.md, one JSON row a line; some ten
+# minutes on two cores. Then: python3 bench/plot_ldpc.py rows.jsonl > docs/reconciliation.svg
+#   sh bench/ldpc_points.sh KEYSTILL [THREADS [FRAMES [SECONDS]]] > rows.jsonl
 set -eu
 keystill=$1
-frames=${2:-2000}
-seconds=${3:-60}
+threads=${2:-$(nproc)}
+frames=${3:-2000}
+seconds=${4:-25}
+
+row() {
+    "$keystill" bench ldpc --json -q --threads "$threads" --frames "$frames" --seconds "$seconds" "$@"
+}
+
 for effort in efficient balanced fast; do
-    "$keystill" bench ldpc --json -q --effort "$effort" --log2n 18 --frames "$frames" --seconds "$seconds" \
-        --qber 0.003,0.005,0.01,0.02,0.03,0.05,0.08,0.11
+    row --effort $effort --log2n 18 --qber 0.003,0.005,0.01,0.02,0.03,0.05,0.08,0.11
 done
-for log2n in 14 16 20; do
-    "$keystill" bench ldpc --json -q --effort balanced --log2n "$log2n" --frames "$frames" --seconds "$seconds" \
-        --qber 0.01,0.02,0.03,0.05,0.08,0.11
+for effort in efficient balanced; do
+    row --effort $effort --log2n 14 --qber 0.01,0.02,0.03,0.05,0.08,0.11
+    row --effort $effort --log2n 16 --qber 0.01,0.02,0.03,0.05,0.08,0.11
 done
+row --effort efficient --log2n 20 --seconds 15 --qber 0.01,0.02,0.03,0.05,0.08,0.11
+
+# Waterfalls of single codes, without retries, around the measured limits of both decoders.
+waterfall() { # CODE[-MERGES] FAST-LIMIT
+    for decoders in fast exact; do
+        list=$(awk -v q="$2" -v exact=$([ $decoders = exact ] && echo 1 || echo 0) 'BEGIN {
+            for (i = 0; i < 6; i++)
+                printf "%s%.5f", i ? "," : "", q * ((exact ? 1.0 : 0.97) + 0.008 * i)
+        }')
+        "$keystill" codes measure "$1" --json -q --threads "$threads" --retries 0 --decoders $decoders --frames 400 \
+            --seconds 6 --qber "$list"
+    done
+}
+for code in k098-3 k221-12 k328-12 k430-16 k535-20; do
+    waterfall $code "$("$keystill" codes show $code | awk '/^limit .*fast/ { sub(",", "", $2); print $2 }')"
+done
+
+# Scaling: one core and all.
+if [ "$threads" -gt 1 ]; then
+    threads=1
+    row --effort fast --log2n 18 --seconds 3 --qber 0.05
+    row --effort balanced --log2n 18 --seconds 3 --qber 0.05
+fi

@@ -16,7 +16,10 @@ enum {
     KS_LDPC_Z_MAX = 4096,
     KS_LDPC_ROW_EDGES_MAX = 255, /* edges of one row */
     KS_LDPC_TABLE = 64,          /* entries of a remap table */
-    KS_LDPC_HALVINGS = 2
+    KS_LDPC_HALVINGS = 2,
+    KS_LDPC_EXACT_TOP = 447,  /* ldpc_exact: last entry of its table of magnitudes, */
+    KS_LDPC_EXACT_CAP = 8191, /* largest message, */
+    KS_LDPC_EXACT_LATE = 262  /* and the u (0.004) below which it is near the end */
 };
 
 typedef struct ks_ldpc_edge {
@@ -32,8 +35,8 @@ typedef struct ks_ldpc_lists {
     const ks_ldpc_edge *edges;
 } ks_ldpc_lists;
 
-/* syndrome (rows * z bits) = H frame (columns * z bits); lists by column. Leaves no copies of the frame
- * behind. */
+/* syndrome (rows * z bits) = H frame (columns * z bits); lists by column, whose shifts count modulo z here.
+ * Leaves no copies of the frame behind. */
 typedef void ks_k_ldpc_syndrome_fn(uint64_t *syndrome, const uint64_t *frame, const ks_ldpc_lists *by_column);
 
 /* What makes min-sum messages true log-likelihood ratios: a magnitude table for each range of u, the share of
@@ -55,7 +58,8 @@ typedef struct ks_ldpc_task {
     const uint64_t *received; /* columns * z bits */
     const uint64_t *syndrome; /* rows * z bits */
     uint32_t real_bits; /* bits from here on are known to be zero; columns wholly beyond need have no edges */
-    uint32_t weight;    /* magnitude of a received bit, 1..63 */
+    uint32_t weight; /* magnitude of a received bit, 1..63; ldpc_exact: its log-likelihood ratio in units of
+                        1/32, 1..511 */
     uint32_t max_passes;
     uint32_t patience; /* give up after so many passes in a row without u falling by 1/64 of the best seen; 0:
                           never */
@@ -89,5 +93,22 @@ size_t ks_ldpc_state_bytes(uint32_t columns, uint32_t rows, uint32_t edges, uint
  * 0, zeros from real_bits on. state is left dirty: it holds key material, which the caller wipes. */
 typedef void ks_k_ldpc_decode_fn(ks_ldpc_outcome *outcome, uint64_t *decoded, const ks_ldpc_task *task,
                                  void *state);
+
+/* Bytes of `state` for ldpc_exact, 64-byte aligned, that the variants need; the oracle needs 2 * (columns +
+ * edges) * z. The layout of the variants: soft values, z + KS_LDPC_PAD / 2 a column; one block of v and of
+ * phi an edge; then the messages of each row and block, edge by edge. */
+size_t ks_ldpc_exact_bytes(uint32_t columns, uint32_t edges, uint32_t z);
+
+/* Layered sum-product in int16, exact on every instruction set; row_class and remap are not read. As
+ * ldpc_decode, but: values clamp to -32768..32767, pinned bits have soft = 32767, nothing is halved. In a
+ * check of d edges P[e] = phi[min(|v[e]|, TOP)] (ks_ldpc_phi), S = the sum of all P in 32 bits, m[e] = the
+ * smallest |v| of the other edges (32767 where there is none); t = min(S - P[e], 2^24 - 1); the magnitude of
+ * c[e] is the larger of ks_ldpc_phi_inverse[key(t)] and min(m[e] - 23 bits(d - 1), CAP), where bits(x) counts
+ * the binary digits of x: the sum of the terms e^-|v| is at most d - 1 times the largest, so the second is a
+ * bound from below that takes over where the table ends. In a pass that begins with u < LATE the 23 bits(d -
+ * 1) are left out: magnitudes grow, and chains of wrong bits of degree 2 come loose. key(0) = 0, else 16
+ * power + mantissa + 1 for t = 2^power (1 + mantissa / 16 + ...). */
+typedef void ks_k_ldpc_exact_fn(ks_ldpc_outcome *outcome, uint64_t *decoded, const ks_ldpc_task *task,
+                                void *state);
 
 #endif

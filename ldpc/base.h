@@ -59,11 +59,12 @@ typedef struct ks_base_flaws {
 extern const ks_base_spec ks_family[];
 extern const unsigned ks_family_count;
 
-/* What simulation says, base by base in the order of the family: the error rate at which frames of 2^18 bits
- * with exactly that share of errors begin to fail, at each mark; 0 where none decodes. */
+/* What simulation says, base by base in the order of the family: the error rate at which half the frames of
+ * 2^18 bits with exactly that share of errors fail, at each mark and of each decoder; 0 where none decodes.
+ */
 typedef struct ks_base_measured {
     uint64_t digest; /* of the graph that was measured */
-    double limit[KS_BASE_MARKS];
+    double fast[KS_BASE_MARKS], exact[KS_BASE_MARKS];
 } ks_base_measured;
 
 extern const ks_base_measured ks_measured[];

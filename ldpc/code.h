@@ -26,8 +26,8 @@ uint16_t ks_code_rate_find(uint16_t base, uint16_t merges);
 /* Rows of a base after merging, and the threshold there, from the marks of the table. */
 uint32_t ks_code_rows(const ks_base_spec *spec, uint32_t merges);
 double ks_code_threshold(const ks_base_spec *spec, uint32_t merges);
-/* The same from the marks of ks_measured. */
-double ks_code_limit(uint16_t base, uint32_t merges);
+/* The same from the marks of ks_measured, of the exact decoder or of the fast one. */
+double ks_code_limit(uint16_t base, uint32_t merges, int exact);
 
 /* Magnitude of a received bit for the decoder at error rate `qber`; 0: at the rate's threshold. */
 uint32_t ks_code_weight(uint16_t rate, double qber);

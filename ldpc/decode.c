@@ -13,15 +13,16 @@ struct ks_ldpc_workspace {
     ks_code_decoder decoder;
     uint64_t *decoded;
     void *state;
+    void *exact; /* of the exact decoder; made when it is first needed */
 };
 
 static size_t aligned(size_t bytes) {
     return (bytes + 63) / 64 * 64;
 }
 
-/* Most memory that any base asks for. */
-static ks_status state_bytes(size_t *bytes, unsigned log2n) {
-    *bytes = 0;
+/* Most memory that any base asks for, of either decoder. */
+static ks_status state_bytes(size_t *bytes, size_t *exact_bytes, unsigned log2n) {
+    *bytes = *exact_bytes = 0;
     for (uint16_t b = 0; b < ks_family_count; b++) {
         const ks_base_spec *spec = &ks_family[b];
         if (log2n < ks_base_log2n_min(spec))
@@ -30,6 +31,9 @@ static ks_status state_bytes(size_t *bytes, unsigned log2n) {
         size_t need = ks_ldpc_state_bytes(spec->columns, spec->rows, ks_base_edges(spec), z);
         if (need > *bytes)
             *bytes = need;
+        need = ks_ldpc_exact_bytes(spec->columns, ks_base_edges(spec), z);
+        if (need > *exact_bytes)
+            *exact_bytes = need;
     }
     return *bytes ? KS_OK : ks_fail(KS_ERR_ARGUMENT, "frames of 2^%u bits are not served", log2n);
 }
@@ -38,8 +42,8 @@ ks_status ks_ldpc_workspace_create(ks_ldpc_workspace **out, unsigned log2n) {
     *out = NULL;
     if (log2n < KS_LDPC_LOG2N_MIN || log2n > KS_LDPC_LOG2N_MAX || log2n % 2)
         return ks_fail(KS_ERR_ARGUMENT, "frames of 2^%u bits are not served", log2n);
-    size_t bytes, head = aligned(sizeof(ks_ldpc_workspace)), frame = (size_t)1 << (log2n - 3);
-    KS_TRY(state_bytes(&bytes, log2n));
+    size_t bytes, exact_bytes, head = aligned(sizeof(ks_ldpc_workspace)), frame = (size_t)1 << (log2n - 3);
+    KS_TRY(state_bytes(&bytes, &exact_bytes, log2n));
     void *memory;
     KS_TRY(ks_secret_alloc(&memory, head + frame + bytes, KS_SECRET_BLOCK));
     ks_ldpc_workspace *w = memory;
@@ -52,6 +56,8 @@ ks_status ks_ldpc_workspace_create(ks_ldpc_workspace **out, unsigned log2n) {
 }
 
 void ks_ldpc_workspace_destroy(ks_ldpc_workspace *workspace) {
+    if (workspace)
+        ks_secret_free(workspace->exact);
     ks_secret_free(workspace);
 }
 
@@ -103,6 +109,34 @@ static void forget(ks_ldpc_workspace *w, uint16_t rate) {
     ks_wipe(w->state, ks_ldpc_state_bytes(spec->columns, spec->rows, ks_base_edges(spec), z));
 }
 
+/* And the exact one. */
+static void forget_exact(ks_ldpc_workspace *w, uint16_t rate) {
+    const ks_base_spec *spec = &ks_family[ks_code_rate_of(rate)->base];
+    const uint32_t z = (1u << w->log2n) / spec->columns;
+    ks_wipe(w->exact, ks_ldpc_exact_bytes(spec->columns, ks_base_edges(spec), z));
+}
+
+/* In units of the exact decoder. */
+static uint32_t exact_weight_of(const ks_ldpc_request *request) {
+    const ks_code_rate *r = ks_code_rate_of(request->rate);
+    double q = request->qber > 0 ? request->qber : ks_code_threshold(&ks_family[r->base], r->merges);
+    double weight = round(32 * log((1 - q) / q));
+    return weight < 1 ? 1 : weight < 511 ? (uint32_t)weight : 511;
+}
+
+static ks_status decode_exactly(ks_ldpc_workspace *w, ks_ldpc_outcome *outcome, ks_ldpc_task *task,
+                                const ks_ldpc_request *request) {
+    if (!w->exact) {
+        size_t ignored, bytes;
+        KS_TRY(state_bytes(&ignored, &bytes, w->log2n));
+        KS_TRY(ks_secret_alloc(&w->exact, bytes, KS_SECRET_BLOCK));
+    }
+    task->weight = exact_weight_of(request);
+    ks_kernels_get()->ldpc_exact(outcome, w->decoded, task, w->exact);
+    forget_exact(w, request->rate);
+    return KS_OK;
+}
+
 ks_status ks_ldpc_decode(ks_ldpc_workspace *workspace, ks_ldpc_result *result, uint64_t *frame_out,
                          const ks_ldpc_request *request) {
     size_t n = (size_t)1 << workspace->log2n;
@@ -123,10 +157,21 @@ ks_status ks_ldpc_decode(ks_ldpc_workspace *workspace, ks_ldpc_result *result, u
                          .max_passes =
                              request->max_iterations ? request->max_iterations : KS_CODE_DEFAULT_PASSES,
                          .patience = KS_CODE_PATIENCE};
-    ks_ldpc_outcome outcome;
-    ks_kernels_get()->ldpc_decode(&outcome, workspace->decoded, &task, workspace->state);
+    ks_ldpc_outcome outcome = {0}, exact = {0};
+    if (request->decoders != KS_LDPC_EXACT_ONLY)
+        ks_kernels_get()->ldpc_decode(&outcome, workspace->decoded, &task, workspace->state);
+    const unsigned fast_passes = outcome.passes;
+    if (!outcome.converged && request->decoders != KS_LDPC_FAST_ONLY) {
+        ks_status status = decode_exactly(workspace, &exact, &task, request);
+        if (status != KS_OK) {
+            forget(workspace, request->rate);
+            return status;
+        }
+        outcome = exact;
+    }
     *result = (ks_ldpc_result){.converged = (int)outcome.converged,
-                               .iterations = outcome.passes,
+                               .iterations = fast_passes,
+                               .exact_iterations = exact.passes,
                                .unsatisfied = outcome.unsatisfied};
     if (outcome.converged) {
         result->errors = count_changes(workspace->decoded, request->received, request->real_bits);

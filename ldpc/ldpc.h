@@ -74,20 +74,30 @@ typedef struct ks_ldpc_workspace ks_ldpc_workspace;
 KS_MUST_CHECK ks_status ks_ldpc_workspace_create(ks_ldpc_workspace **out, unsigned log2n);
 void ks_ldpc_workspace_destroy(ks_ldpc_workspace *workspace);
 
+/* The fast decoder is min-sum in int8; the exact one is sum-product in int16, some seven times slower, for
+ * frames that the fast one cannot correct: it needs 2 to 4 % less syndrome. */
+typedef enum ks_ldpc_decoders {
+    KS_LDPC_FAST_ONLY,
+    KS_LDPC_FAST_THEN_EXACT,
+    KS_LDPC_EXACT_ONLY
+} ks_ldpc_decoders;
+
 typedef struct ks_ldpc_request {
     const uint64_t *received; /* Bob's frame; bits from real_bits on are taken as zeros */
     const uint64_t *syndrome; /* Alice's, ks_ldpc_syndrome_bits(rate) */
     uint16_t rate;
     size_t real_bits; /* 1..n */
     double qber;      /* expected error rate: sets the weight of received bits; 0: the rate's own threshold */
-    unsigned max_iterations; /* 0: the default, 200 */
+    unsigned max_iterations; /* of each decoder; 0: the default, 200 */
+    ks_ldpc_decoders decoders;
 } ks_ldpc_request;
 
 typedef struct ks_ldpc_result {
     int converged;       /* 1: frame_out has Alice's syndrome. Not yet a proof of equality: verify by hash */
-    unsigned iterations; /* passes over the graph */
-    size_t errors;       /* bits changed, when converged */
-    size_t unsatisfied;  /* checks that the last iteration found unsatisfied */
+    unsigned iterations; /* passes of the fast decoder over the graph */
+    unsigned exact_iterations; /* passes of the exact one */
+    size_t errors;             /* bits changed, when converged */
+    size_t unsatisfied;        /* checks that the last iteration found unsatisfied */
 } ks_ldpc_result;
 
 /* Bob. Decodes one frame from the received bits (after more syndrome too: it does not go on from an earlier

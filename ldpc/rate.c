@@ -58,8 +58,9 @@ double ks_code_threshold(const ks_base_spec *spec, uint32_t merges) {
     return between_marks(spec->threshold, spec->pairs, merges);
 }
 
-double ks_code_limit(uint16_t base, uint32_t merges) {
-    return between_marks(ks_measured[base].limit, ks_family[base].pairs, merges);
+double ks_code_limit(uint16_t base, uint32_t merges, int exact) {
+    const ks_base_measured *m = &ks_measured[base];
+    return between_marks(exact ? m->exact : m->fast, ks_family[base].pairs, merges);
 }
 
 ks_status ks_ldpc_rate_info(ks_ldpc_rate *info, uint16_t rate) {
@@ -118,20 +119,20 @@ size_t ks_ldpc_extra_bits(uint16_t from, uint16_t to, unsigned log2n) {
     return (size_t)(rates[from].merges - rates[to].merges) * lift(&ks_family[rates[from].base], log2n);
 }
 
-/* Distance kept between the expected error rate and the limit that was measured at n = 2^18: a share of it
- * for what other sizes lose, and standard deviations of the number of errors in a frame (waterfall of
- * Martinez-Mateo, Elkouss, Martin, arXiv:1205.5729). Chosen by `keystill bench ldpc` for few per cent of
- * retries, fast for few iterations, efficient for the least leak with retries counted;
- * docs/reconciliation.md. */
+/* Distance kept between the expected error rate and the limit that was measured at n = 2^18, of the exact
+ * decoder for efficient, of the fast one for the others: a share of it for what other sizes lose, and
+ * standard deviations of the number of errors in a frame (waterfall of Martinez-Mateo, Elkouss, Martin,
+ * arXiv:1205.5729). Chosen by `keystill bench ldpc`: fast for few iterations, balanced for few frames that
+ * need the exact decoder, efficient for the least leak with retries counted; docs/reconciliation.md. */
 typedef struct margin {
     double share, deviations;
 } margin;
 
 static const margin margins[KS_LDPC_EFFICIENT + 1][4] = {
     /* n = 2^14, 2^16, 2^18, 2^20 */
-    [KS_LDPC_FAST] = {{0.08, 2.0}, {0.07, 2.5}, {0.07, 2.5}, {0.07, 2.5}},
-    [KS_LDPC_BALANCED] = {{0.03, 1.8}, {0.012, 1.8}, {0.006, 2.0}, {0.006, 2.0}},
-    [KS_LDPC_EFFICIENT] = {{0.03, 1.0}, {0.005, 1.0}, {0.000, 0.9}, {0.000, 0.9}},
+    [KS_LDPC_FAST] = {{0.06, 2.0}, {0.05, 2.0}, {0.045, 2.0}, {0.045, 2.0}},
+    [KS_LDPC_BALANCED] = {{0.03, 1.4}, {0.006, 1.4}, {0.002, 1.4}, {0.002, 1.4}},
+    [KS_LDPC_EFFICIENT] = {{0.03, 1.0}, {0.005, 1.0}, {0.002, 1.0}, {0.004, 1.0}},
 };
 
 /* Errors of a frame exceed their mean by so many deviations in less than one of 10^6 frames: the base must
@@ -174,12 +175,14 @@ ks_status ks_ldpc_pick(uint16_t *rate, unsigned log2n, double qber, size_t real_
     double real = (double)real_bits, filled = real / (double)n, deviation = sqrt(qber * (1 - qber) / real);
     double first = shortened(qber * (1 + m->share) + m->deviations * deviation, filled);
     double last = shortened(qber * (1 + m->share) + WORST_DEVIATIONS * deviation, filled);
+    const int exact = effort == KS_LDPC_EFFICIENT;
     unsigned best = 0;
     for (unsigned i = 0; i < ks_ldpc_rate_count(); i++) {
         if (!is_first_choice((uint16_t)i, log2n))
             continue;
         best = i;
-        if (ks_code_limit(rates[i].base, rates[i].merges) >= first && ks_code_limit(rates[i].base, 0) >= last)
+        if (ks_code_limit(rates[i].base, rates[i].merges, exact) >= first &&
+            ks_code_limit(rates[i].base, 0, exact) >= last)
             break;
     }
     *rate = (uint16_t)best;

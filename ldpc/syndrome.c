@@ -34,11 +34,8 @@ ks_status ks_ldpc_syndrome(uint64_t *mother, const uint64_t *frame, uint16_t rat
     if (!graph)
         return KS_ERR_MEMORY;
     const ks_base_spec *spec = &ks_family[r->base];
-    ks_ldpc_edge edges[KS_CODE_EDGES_MAX];
     uint32_t z = (1u << log2n) / spec->columns;
-    for (uint32_t e = 0; e < graph->edges; e++)
-        edges[e] = (ks_ldpc_edge){graph->edge[e].node, (uint16_t)(graph->edge[e].shift & (z - 1))};
-    ks_ldpc_lists by_column = {spec->columns, spec->rows, z, graph->first, edges};
+    ks_ldpc_lists by_column = {spec->columns, spec->rows, z, graph->first, graph->edge};
     ks_kernels_get()->ldpc_syndrome(mother, frame, &by_column);
     return KS_OK;
 }

@@ -57,11 +57,12 @@ static ks_status decode(worker *w, ks_frame_task *task) {
                                      .rate = task->rate,
                                      .real_bits = task->real_bits,
                                      .qber = task->qber,
-                                     .max_iterations = task->iterations};
+                                     .max_iterations = task->iterations,
+                                     .decoders = task->exact ? KS_LDPC_FAST_THEN_EXACT : KS_LDPC_FAST_ONLY};
     ks_ldpc_result result;
     KS_TRY(ks_ldpc_decode(*workspace, &result, task->frame, &request));
     task->converged = (uint8_t)result.converged;
-    task->iterations = result.iterations;
+    task->iterations = result.iterations + result.exact_iterations;
     return KS_OK;
 }
 

@@ -84,7 +84,7 @@ static ks_status receive_plan(ks_session *s, ks_block *b, ks_cursor *c) {
     return KS_OK;
 }
 
-static void add_task(ks_block *b, ks_batch *batch, uint32_t index) {
+static void add_task(const ks_session *s, ks_block *b, ks_batch *batch, uint32_t index) {
     const ks_frame *f = &b->reconciliation.frames[index];
     const size_t i = batch->job.as.frames.count++;
     batch->frames[i] = index;
@@ -93,7 +93,8 @@ static void add_task(ks_block *b, ks_batch *batch, uint32_t index) {
                                       .real_bits = f->real_bits,
                                       .qber = b->expected_qber,
                                       .rate = f->rate,
-                                      .log2n = f->log2n};
+                                      .log2n = f->log2n,
+                                      .exact = s->config.link.effort != KS_EFFORT_FAST};
 }
 
 static ks_status receive_syndrome(ks_session *s, ks_block *b, ks_cursor *c) {
@@ -111,7 +112,7 @@ static ks_status receive_syndrome(ks_session *s, ks_block *b, ks_cursor *c) {
         const uint8_t *data = ks_get(c, bytes);
         if (data)
             memcpy(b->syndrome + f->words_at, data, bytes);
-        add_task(b, batch, i);
+        add_task(s, b, batch, i);
     }
     ks_status status = ks_cursor_end(c, "SYNDROME");
     if (status != KS_OK) {
@@ -124,7 +125,7 @@ static ks_status receive_syndrome(ks_session *s, ks_block *b, ks_cursor *c) {
 }
 
 /* One entry of EXTRA for the next failed frame. */
-static ks_status take_extra(ks_block *b, ks_batch *batch, uint32_t index, ks_cursor *c) {
+static ks_status take_extra(const ks_session *s, ks_block *b, ks_batch *batch, uint32_t index, ks_cursor *c) {
     ks_reconciliation *r = &b->reconciliation;
     ks_frame *f = &r->frames[index];
     unsigned kind = ks_get_u8(c);
@@ -151,7 +152,7 @@ static ks_status take_extra(ks_block *b, ks_batch *batch, uint32_t index, ks_cur
     KS_TRY(ks_ldpc_extend(b->syndrome + f->words_at, words, f->rate, to, f->log2n));
     f->rate = to;
     f->state = KS_FRAME_PENDING;
-    add_task(b, batch, index);
+    add_task(s, b, batch, index);
     return KS_OK;
 }
 
@@ -169,7 +170,7 @@ static ks_status receive_extra(ks_session *s, ks_block *b, ks_cursor *c) {
     /* Frames that this round's earlier messages served may have failed again: they are not meant. */
     for (uint32_t i = b->extra_at; i < r->count && done < count && status == KS_OK; i++)
         if (r->frames[i].state == KS_FRAME_FAILED) {
-            status = take_extra(b, batch, i, c);
+            status = take_extra(s, b, batch, i, c);
             b->extra_at = i + 1;
             done++;
         }

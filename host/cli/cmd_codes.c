@@ -105,10 +105,14 @@ static void print_code(uint16_t rate) {
     printf("base       %u rows, %u columns, %u edges, seed %" PRIu64 ", digest %016" PRIx64 "\n", spec->rows,
            spec->columns, info.edges, spec->seed, spec->digest);
     printf("merges     %u of %u pairs: leak %.5f\n", r->merges, spec->pairs, info.leak);
-    printf("threshold  %.5f, leak / h %.4f (density evolution of the decoder, n without end)\n",
+    printf("threshold  %.5f, leak / h %.4f (density evolution of the fast decoder, n without end)\n",
            info.threshold, efficiency(info.leak, info.threshold));
-    printf("limit      %.5f, leak / h %.4f (half the frames of 2^18 bits decode)\n",
-           ks_code_limit(r->base, r->merges), efficiency(info.leak, ks_code_limit(r->base, r->merges)));
+    static const char *const decoders[2] = {"fast decoder", "exact decoder"};
+    for (int exact = 0; exact < 2; exact++) {
+        double limit = ks_code_limit(r->base, r->merges, exact);
+        printf("limit      %.5f, leak / h %.4f (half the frames of 2^18 bits decode, %s)\n", limit,
+               efficiency(info.leak, limit), decoders[exact]);
+    }
     printf("columns   ");
     for (const ks_degree_count *d = spec->degrees; d->count; d++)
         printf(" %u of degree %u%s", d->count, d->degree, d[1].count ? "," : "\n");

@@ -30,8 +30,9 @@ typedef struct ks_frame_task {
     double qber; /* DECODE: expected error rate, public */
     uint16_t rate;
     uint8_t log2n;
+    uint8_t exact;       /* DECODE: 1: a frame that the fast decoder does not correct goes to the exact one */
     uint8_t converged;   /* DECODE, out: 1 when the syndrome is met */
-    uint32_t iterations; /* DECODE, in: the limit; out: used */
+    uint32_t iterations; /* DECODE, in: the limit of each decoder; out: used, of both */
 } ks_frame_task;
 
 typedef struct ks_job ks_job;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Codes of the family: algebra of rates, the construction records, decoding. */
+/* Codes of the family: algebra of rates, the construction records, decoding by the fast decoder. */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdlib.h>
@@ -197,7 +197,7 @@ Test(ldpc, every_base_has_its_waterfall) {
     cr_assert_eq(ks_ldpc_workspace_create(&workspace, 16), KS_OK);
     for (uint16_t b = 0; b < ks_family_count; b++) {
         uint16_t rate = ks_code_rate_find(b, ks_family[b].pairs / 2);
-        double threshold = ks_code_limit(b, ks_family[b].pairs / 2u);
+        double threshold = ks_code_limit(b, ks_family[b].pairs / 2u, 0);
         double far = 0.05 * threshold + 5 * sqrt(threshold / (1 << 16));
         cr_assert_eq(transmit(workspace, 16, rate, threshold - far, 1 << 16, b), 1, "base %s",
                      ks_family[b].name);
