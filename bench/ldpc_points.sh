@@ -24,9 +24,9 @@ row --effort efficient --log2n 20 --seconds 15 --qber 0.01,0.02,0.03,0.05,0.08,0
 # Waterfalls of single codes, without retries, around the measured limits of both decoders.
 waterfall() { # CODE[-MERGES] FAST-LIMIT
     for decoders in fast exact; do
-        list=$(awk -v q="$2" -v exact=$([ $decoders = exact ] && echo 1 || echo 0) 'BEGIN {
+        list=$(awk -v q="$2" -v decoders="$decoders" 'BEGIN {
             for (i = 0; i < 6; i++)
-                printf "%s%.5f", i ? "," : "", q * ((exact ? 1.0 : 0.97) + 0.008 * i)
+                printf "%s%.5f", i ? "," : "", q * ((decoders == "exact" ? 1.0 : 0.97) + 0.008 * i)
         }')
         "$keystill" codes measure "$1" --json -q --threads "$threads" --retries 0 --decoders $decoders --frames 400 \
             --seconds 6 --qber "$list"
