@@ -28,6 +28,7 @@ typedef uint4 ks_u32x4;
 #define KS_LOCAL __local /* pointer to, or array in, the memory of a group */
 #define KS_CONSTANT __constant
 #define KS_LOCAL_POINTER __local
+#define KS_CONSTANT_POINTER __constant
 #define KS_LOCAL_PARAM(name) , __local ks_u32x4 *name##_room
 #define KS_LOCAL_BIND(type, name) __local type *name = (__local type *)name##_room;
 #define KS_BARRIER() barrier(CLK_LOCAL_MEM_FENCE)
@@ -62,6 +63,7 @@ typedef uint4 ks_u32x4;
 #define KS_LOCAL __shared__
 #define KS_CONSTANT static __constant__ const
 #define KS_LOCAL_POINTER
+#define KS_CONSTANT_POINTER
 #define KS_LOCAL_PARAM(name)
 #define KS_LOCAL_BIND(type, name) type *name = (type *)ks_local_room;
 #define KS_BARRIER() __syncthreads()

@@ -17,6 +17,10 @@
 
 /* Not 0: a few small sizes are enough, where each takes long (--small). */
 extern int ks_conformance_small;
+/* For rows that work together: the function of another row where the variant under test comes from, NULL when there is none. */
+ks_any_fn *ks_conformance_partner(const char *row);
+/* Its instruction-set level; KS_ISA_ref for devices. */
+ks_isa ks_conformance_isa(void);
 
 /* SplitMix64: every test's generator. */
 static inline uint64_t ks_test_random(uint64_t *state)

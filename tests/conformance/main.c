@@ -35,6 +35,28 @@ static const char *only;              /* the row that is wanted; NULL: all */
 static uint64_t first = 1, last = 12; /* seeds */
 static int passed, failed, skipped;
 
+/* Where the variant under test comes from: a device, or a level of the CPU. */
+static struct {
+    const ks_plugin *plugin;
+    ks_device *device;
+    ks_isa isa;
+} origin;
+
+ks_any_fn *ks_conformance_partner(const char *row) {
+    if (origin.plugin)
+        return origin.plugin->row(origin.device, row);
+    for (int r = 0; r < ks_kernel_row_count(); r++)
+        if (strcmp(ks_kernel_rows()[r].name, row) == 0)
+            for (int isa = (int)origin.isa; isa >= KS_ISA_generic; isa--)
+                if (ks_kernel_rows()[r].variants[isa])
+                    return ks_kernel_rows()[r].variants[isa];
+    return NULL;
+}
+
+ks_isa ks_conformance_isa(void) {
+    return origin.isa;
+}
+
 static int wanted(const char *row) {
     return !only || strcmp(only, row) == 0;
 }
@@ -65,6 +87,7 @@ static void cpu(void) {
         for (int isa = KS_ISA_generic; wanted(row->name) && isa < KS_ISA_COUNT; isa++) {
             if (!row->variants[isa])
                 continue;
+            origin.isa = (ks_isa)isa;
             if (isa <= (int)ks_isa_detect()) {
                 run(r, ks_isa_name((ks_isa)isa), row->variants[isa], NULL);
                 continue;
@@ -87,6 +110,9 @@ static void device(const ks_plugin *plugin, size_t index) {
         return;
     }
     printf("%s is %s, %s\n", place, info.name, info.driver);
+    origin.plugin = plugin;
+    origin.device = at;
+    origin.isa = KS_ISA_ref;
     for (int r = 0; r < ks_kernel_row_count(); r++) {
         const char *name = ks_kernel_rows()[r].name;
         if (!wanted(name))

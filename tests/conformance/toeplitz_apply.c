@@ -15,21 +15,22 @@ typedef struct pair {
     unsigned least_log_row;
 } pair;
 
-/* The pair of the level whose table holds this function; the oracle's for others. */
-static pair pair_of(ks_any_fn *function) {
-    int isa = KS_ISA_ref;
-    for (int i = KS_ISA_ref; i <= (int)ks_isa_detect(); i++) {
-        const ks_kernels *k = ks_kernels_at((ks_isa)i);
-        if ((ks_any_fn *)k->toeplitz_prepare == function || (ks_any_fn *)k->toeplitz_apply == function)
-            isa = i;
-    }
-    const ks_kernels *k = ks_kernels_at((ks_isa)isa);
-    return (pair){k->toeplitz_prepare, k->toeplitz_apply, ks_toeplitz_least_log_row((ks_isa)isa)};
+static pair pair_at(ks_isa isa) {
+    const ks_kernels *k = ks_kernels_at(isa);
+    return (pair){k->toeplitz_prepare, k->toeplitz_apply, ks_toeplitz_least_log_row(isa)};
+}
+
+/* The pair whose one half is under test. */
+static pair variant_pair(void) {
+    return (pair){(ks_k_toeplitz_prepare_fn *)ks_conformance_partner("toeplitz_prepare"),
+                  (ks_k_toeplitz_apply_fn *)ks_conformance_partner("toeplitz_apply"),
+                  ks_toeplitz_least_log_row(ks_conformance_isa())};
 }
 
 /* Random size that fills the wanted number of points: a long and a short side, or two of the same length. */
 static ks_toeplitz_shape draw_shape(unsigned least_log_row, uint64_t *seed) {
-    size_t rows = 1 + ks_test_random(seed) % KS_TOEPLITZ_ROWS_MAX, least = (size_t)16 << least_log_row;
+    size_t rows = 1 + ks_test_random(seed) % (ks_conformance_small ? 3 : KS_TOEPLITZ_ROWS_MAX),
+           least = (size_t)16 << least_log_row;
     size_t longer = rows * least - ks_test_random(seed) % least, shorter = 1 + ks_test_random(seed) % 20;
     if (ks_test_random(seed) % 4 == 0)
         longer = shorter = 1 + ks_test_random(seed) % 2000;
@@ -88,10 +89,16 @@ static int check(pair variant, pair oracle, uint64_t seed) {
 
 int ks_conformance_toeplitz_apply(ks_k_toeplitz_apply_fn *variant, ks_k_toeplitz_apply_fn *oracle,
                                   uint64_t seed) {
-    return check(pair_of((ks_any_fn *)variant), pair_of((ks_any_fn *)oracle), seed);
+    pair v = variant_pair(), o = pair_at(KS_ISA_ref);
+    v.apply = variant;
+    o.apply = oracle;
+    return check(v, o, seed);
 }
 
 int ks_conformance_toeplitz_prepare(ks_k_toeplitz_prepare_fn *variant, ks_k_toeplitz_prepare_fn *oracle,
                                     uint64_t seed) {
-    return check(pair_of((ks_any_fn *)variant), pair_of((ks_any_fn *)oracle), seed + 1000);
+    pair v = variant_pair(), o = pair_at(KS_ISA_ref);
+    v.prepare = variant;
+    o.prepare = oracle;
+    return check(v, o, seed + 1000);
 }

@@ -46,7 +46,8 @@ static ks_status dispatch(ks_lane *lane, ks_job *job) {
     case KS_OP_HASH:
         return ks_lane_hash(lane, job->as.hash.tag, job->as.hash.key, job->as.hash.bits, job->as.hash.n);
     case KS_OP_TOEPLITZ:
-        break;
+        return ks_lane_toeplitz(lane, job->as.toeplitz.out, job->as.toeplitz.key, job->as.toeplitz.seed,
+                                job->as.toeplitz.n, job->as.toeplitz.m);
     }
     return ks_fail(KS_ERR_UNSUPPORTED, "operation %d is not offered by this device", (int)job->op);
 }

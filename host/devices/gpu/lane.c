@@ -86,5 +86,5 @@ ks_status ks_lane_settle(ks_lane *lane) {
 }
 
 int ks_lane_supports(ks_op op) {
-    return op == KS_OP_SYNDROME || op == KS_OP_DECODE || op == KS_OP_HASH;
+    return op == KS_OP_SYNDROME || op == KS_OP_DECODE || op == KS_OP_HASH || op == KS_OP_TOEPLITZ;
 }

@@ -40,6 +40,8 @@ KS_MUST_CHECK ks_status ks_lane_syndrome(ks_lane *lane, ks_frame_task *tasks, si
 KS_MUST_CHECK ks_status ks_lane_decode(ks_lane *lane, ks_frame_task *tasks, size_t count);
 KS_MUST_CHECK ks_status ks_lane_hash(ks_lane *lane, uint8_t tag[16], const uint8_t key[16],
                                      const uint64_t *bits, size_t n);
+KS_MUST_CHECK ks_status ks_lane_toeplitz(ks_lane *lane, uint64_t *out, const uint64_t *key,
+                                         const uint64_t *seed, size_t n, size_t m);
 int ks_lane_supports(ks_op op);
 
 /* The rows below them, for conformance too. */
@@ -52,6 +54,13 @@ KS_MUST_CHECK ks_status ks_lane_poly_hash(ks_lane *lane, uint8_t state[KS_HASH_B
                                           size_t count);
 KS_MUST_CHECK ks_status ks_lane_transpose(ks_lane *lane, uint64_t *out, const uint64_t *in, size_t rows,
                                           size_t columns);
+KS_MUST_CHECK ks_status ks_lane_toeplitz_direct(ks_lane *lane, uint64_t *out, size_t out_words,
+                                                const uint64_t *key, size_t key_words, const uint64_t *band);
+/* shape->log_row >= 8. Leaves of 2^6 .. 2^log_tile points; both calls must be given the same. */
+KS_MUST_CHECK ks_status ks_lane_toeplitz_prepare(ks_lane *lane, const ks_toeplitz_shape *shape,
+                                                 void *prepared, const uint64_t *seed, unsigned log_tile);
+KS_MUST_CHECK ks_status ks_lane_toeplitz_apply(ks_lane *lane, const ks_toeplitz_shape *shape, uint64_t *out,
+                                               const uint64_t *key, const void *prepared, unsigned log_tile);
 
 /* Decoding of `count` frames of one code; what ks_ldpc_task says of a single one. received, syndromes and
  * decoded: frames one after the other. */

@@ -69,13 +69,40 @@ static void ldpc_decode(ks_ldpc_outcome *outcome, uint64_t *decoded, const ks_ld
     note(ks_lane_decode_batch(current, &decoding));
 }
 
+static void toeplitz_direct(uint64_t *out, size_t out_words, const uint64_t *key, size_t key_words,
+                            const uint64_t *band) {
+    note(ks_lane_toeplitz_direct(current, out, out_words, key, key_words, band));
+}
+
+/* Leaves small enough that short blocks go through every kernel, of a size that changes with the shape. */
+static unsigned leaf_of(const ks_toeplitz_shape *shape) {
+    return 6 + (unsigned)(shape->c % 3);
+}
+
+static void toeplitz_prepare(const ks_toeplitz_shape *shape, void *prepared, void *work, const uint64_t *seed,
+                             const ks_workers *workers) {
+    (void)work;
+    (void)workers;
+    note(ks_lane_toeplitz_prepare(current, shape, prepared, seed, leaf_of(shape)));
+}
+
+static void toeplitz_apply(const ks_toeplitz_shape *shape, uint64_t *out, const uint64_t *key,
+                           const void *prepared, void *work, const ks_workers *workers) {
+    (void)work;
+    (void)workers;
+    note(ks_lane_toeplitz_apply(current, shape, out, key, prepared, leaf_of(shape)));
+}
+
 static const struct {
     const char *name;
     void (*function)(void);
 } rows[] = {{"ldpc_syndrome", (void (*)(void))ldpc_syndrome},
             {"ldpc_decode", (void (*)(void))ldpc_decode},
             {"poly_hash", (void (*)(void))poly_hash},
-            {"bit_transpose", (void (*)(void))bit_transpose}};
+            {"bit_transpose", (void (*)(void))bit_transpose},
+            {"toeplitz_direct", (void (*)(void))toeplitz_direct},
+            {"toeplitz_prepare", (void (*)(void))toeplitz_prepare},
+            {"toeplitz_apply", (void (*)(void))toeplitz_apply}};
 
 void (*ks_gpu_row(ks_device *device, const char *name))(void) {
     if (ks_gpu_device_row_lane(&current, device) != KS_OK)
