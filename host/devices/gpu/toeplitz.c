@@ -27,7 +27,7 @@ enum { TILE_BESIDE = 1024, LOG_TILE_MAX = 14, LOG_BASIS_BEYOND = 2 };
 typedef struct transform {
     ks_lane *lane;
     const ks_toeplitz_shape *shape;
-    unsigned log_tile, log_basis;
+    unsigned log_tile, log_basis, log_pass;
     uint32_t words; /* of a plane */
     ks_gpu_memory *packed, *points, *weights;
 } transform;
@@ -54,6 +54,7 @@ static ks_status transform_init(transform *t, ks_lane *lane, const ks_toeplitz_s
         t->log_tile++;
     while (t->log_basis < log_tile_most + LOG_BASIS_BEYOND && sizeof(uint16_t) << (t->log_basis + 1) <= local)
         t->log_basis++;
+    t->log_pass = PASS_WORD << LOG_PASS_WORDS <= local ? LOG_PASS_WORDS : LOG_PASS_WORDS - 1;
     t->words = (uint32_t)(shape->rows << (shape->log_row - 5));
     KS_TRY(ks_lane_device(lane, SLOT_WORDS, point_bytes(shape) / 2, &t->packed));
     KS_TRY(ks_lane_device(lane, SLOT_POINTS, point_bytes(shape), &t->points));
@@ -91,7 +92,7 @@ static ks_status root(const transform *t, ks_gpu_kernel kernel, ks_gpu_memory *t
 /* Layers from .. from + layers - 1 below the root. */
 static ks_status pass(const transform *t, ks_toeplitz_use use, ks_gpu_memory *points, unsigned from,
                       unsigned layers) {
-    const unsigned log_stride = t->shape->log_row - 5 - from - layers, room = LOG_PASS_WORDS - layers,
+    const unsigned log_stride = t->shape->log_row - 5 - from - layers, room = t->log_pass - layers,
                    log_width = room < log_stride ? room : log_stride;
     const uint32_t nodes = (uint32_t)(t->shape->rows << from);
     const ks_gpu_arg args[] = {KS_GPU_MEMORY(points), KS_GPU_U32(t->words),  KS_GPU_U32(log_stride),
