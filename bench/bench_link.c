@@ -22,7 +22,6 @@ typedef struct link_bench {
     uint64_t block, seed;
     double efficiency_mismatch, dark_mismatch;
     ks_work_choice work;
-    uint32_t threads;
     ks_sim_config config;
     ks_session_config session;
     ks_event *events;
@@ -75,7 +74,7 @@ static int configure(link_bench *b) {
         b->session.link.basis_choice = KS_BASIS_PASSIVE;
         b->session.link.accept_passive = 1;
     }
-    const int result = ks_work_choice_apply(&b->session, &b->threads, &b->work);
+    const int result = ks_work_choice_apply(&b->session, &b->work);
     ks_sim_expectation expected;
     if (b->session.expected_qber == 0 && ks_sim_expect(&expected, &b->config) == KS_OK)
         b->session.expected_qber = expected.qber[0]; /* what a laboratory knows of its own link */
@@ -188,7 +187,7 @@ static int distil(link_bench *b, double *seconds) {
     b->both.bob.report.quiet = 1;
     b->both.alice.report.clock_hz = b->both.bob.report.clock_hz = b->config.clock_hz;
     double start = ks_bench_now();
-    int result = ks_both_ends_start(&b->both, &b->session, b->threads, &b->states, NULL, NULL);
+    int result = ks_both_ends_start(&b->both, &b->session, &b->work, &b->states, NULL, NULL);
     status = result ? KS_OK : push_all(b, frontend);
     if (!result)
         ks_both_ends_wait(&b->both);
@@ -233,7 +232,9 @@ static int report(link_bench *b, double seconds) {
                                                                                     : KS_EXIT_FAILED,
                            "no keys: %llu blocks, %llu aborted", (unsigned long long)totals.blocks,
                            (unsigned long long)totals.blocks_aborted);
-    ks_bench_row_begin(&row, "link", "cpu", NULL, (int)b->threads);
+    const char *backend = b->both.device->vtable->backend;
+    ks_bench_row_begin(&row, "link", backend, strcmp(backend, "cpu") == 0 ? NULL : b->both.device->name,
+                       (int)b->work.threads);
     ks_bench_row_text(&row, "preset", b->preset);
     ks_bench_row_u64(&row, "pulses", s.pulses);
     ks_bench_row_u64(&row, "events", b->count);

@@ -9,7 +9,7 @@
  *
  * Syndromes are packed like frames; every length below is a multiple of 64 bits. A base graph is grown from
  * its seed when it is first used and kept. Functions are thread-safe; a workspace serves one thread at a
- * time. docs/reconciliation.md. */
+ * time. What is exported (KS_API) is for libkeystill-host alone. docs/reconciliation.md. */
 #ifndef KS_LDPC_LDPC_H
 #define KS_LDPC_LDPC_H
 
@@ -43,7 +43,7 @@ int ks_ldpc_supports(uint16_t rate, unsigned log2n);
  * zeros at its end (shortened), and less syndrome does. A pure function of its arguments, equal at both ends.
  * An error rate beyond the family takes the rate of most syndrome (decoding will likely fail);
  * KS_ERR_ARGUMENT when log2n is not served, real_bits is 0 or above n, or qber is not in [0, 1/2]. */
-KS_MUST_CHECK ks_status ks_ldpc_pick(uint16_t *rate, unsigned log2n, double qber, size_t real_bits,
+KS_API KS_MUST_CHECK ks_status ks_ldpc_pick(uint16_t *rate, unsigned log2n, double qber, size_t real_bits,
                                      ks_ldpc_effort effort);
 /* The next rate with more syndrome of the same base; KS_ERR_EMPTY when `rate` is the last. */
 KS_MUST_CHECK ks_status ks_ldpc_next(uint16_t *next, uint16_t rate);
@@ -56,10 +56,10 @@ size_t ks_ldpc_extra_bits(uint16_t from, uint16_t to, unsigned log2n);
 
 /* Alice. The unmerged syndrome (ks_ldpc_mother_bits) of a frame: the same for all rates of one base. Secret
  * until sent. */
-KS_MUST_CHECK ks_status ks_ldpc_syndrome(uint64_t *mother, const uint64_t *frame, uint16_t rate,
+KS_API KS_MUST_CHECK ks_status ks_ldpc_syndrome(uint64_t *mother, const uint64_t *frame, uint16_t rate,
                                          unsigned log2n);
 /* Alice. What is sent first (ks_ldpc_syndrome_bits). `out` must not overlap `mother`. */
-KS_MUST_CHECK ks_status ks_ldpc_merge(uint64_t *out, const uint64_t *mother, uint16_t rate, unsigned log2n);
+KS_API KS_MUST_CHECK ks_status ks_ldpc_merge(uint64_t *out, const uint64_t *mother, uint16_t rate, unsigned log2n);
 /* Alice. What is sent to go from rate `from` to `to` (ks_ldpc_extra_bits). */
 KS_MUST_CHECK ks_status ks_ldpc_extra(uint64_t *out, const uint64_t *mother, uint16_t from, uint16_t to,
                                       unsigned log2n);

@@ -46,7 +46,7 @@ static int start_end(ks_both_ends *both, int side, const ks_session_config *sess
     return ks_session_end_start(end, &config, both->device);
 }
 
-int ks_both_ends_start(ks_both_ends *both, const ks_session_config *session, uint32_t threads,
+int ks_both_ends_start(ks_both_ends *both, const ks_session_config *session, const ks_work_choice *work,
                        ks_state_feed *states, ks_key_agreed *agreed, void *context) {
     ks_link_options options;
     ks_link_options_init(&options);
@@ -54,13 +54,14 @@ int ks_both_ends_start(ks_both_ends *both, const ks_session_config *session, uin
     if (status == KS_OK)
         status = ks_key_match_create(&both->match, agreed, context);
     if (status == KS_OK)
-        status = ks_device_open_cpu(&both->device, threads);
-    if (status == KS_OK)
         status = ks_link_pair(&both->alice.carrier.ready, &both->bob.carrier.ready, &options);
     if (status != KS_OK)
         return ks_cli_fail_status(status, "start");
+    int result = ks_work_open_device(&both->device, work);
+    if (result)
+        return result;
     both->alice.states = states;
-    int result = start_end(both, KS_ALICE, session);
+    result = start_end(both, KS_ALICE, session);
     return result ? result : start_end(both, KS_BOB, session);
 }
 

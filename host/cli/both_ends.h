@@ -7,6 +7,7 @@
 
 #include "host/cli/key_match.h"
 #include "host/cli/session_end.h"
+#include "host/cli/session_options.h"
 
 typedef struct ks_both_ends {
     ks_session_end alice, bob;
@@ -22,7 +23,7 @@ typedef struct ks_both_ends {
 /* Starts both; `session` serves both but for role, pool and source of states, which `states` gives. The
  * reports' names, clocks and the progress of the input are set by the caller beforehand. 0 or an exit code.
  */
-int ks_both_ends_start(ks_both_ends *both, const ks_session_config *session, uint32_t threads,
+int ks_both_ends_start(ks_both_ends *both, const ks_session_config *session, const ks_work_choice *work,
                        ks_state_feed *states, ks_key_agreed *agreed, void *context);
 /* Waits for both after the input has ended. */
 void ks_both_ends_wait(ks_both_ends *both);

@@ -24,7 +24,6 @@ typedef struct alice {
     ks_audit_file *audit;
     ks_keys keys;
     ks_session_config session;
-    uint32_t threads;
     ks_device *device;
     ks_state_feed feed;
     ks_session_end end;
@@ -67,7 +66,7 @@ static int configure(alice *a) {
         return ks_cli_fail(KS_EXIT_USAGE, "--states FILE is mandatory");
     if ((result = ks_peer_choice_check(&a->peer)) ||
         (result = ks_link_choice_apply(&a->session.link, &a->link)) ||
-        (result = ks_work_choice_apply(&a->session, &a->threads, &a->work)))
+        (result = ks_work_choice_apply(&a->session, &a->work)))
         return result;
     a->feed.window = a->window ? a->window : a->session.link.block_slots * (a->session.blocks_in_flight + 2);
     return 0;
@@ -103,11 +102,9 @@ static int start(alice *a) {
         result = ks_keys_open(&a->keys, &a->keys_choice, &a->peer, &a->session, notes, a->feed.wake_fd);
     if (result)
         return result;
-    if ((result = ks_session_audit_open(&a->audit, a->audit_path, &a->session)))
+    if ((result = ks_session_audit_open(&a->audit, a->audit_path, &a->session)) ||
+        (result = ks_work_open_device(&a->device, &a->work)))
         return result;
-    ks_status status = ks_device_open_cpu(&a->device, a->threads);
-    if (status != KS_OK)
-        return ks_cli_fail_status(status, "processor");
     a->session.pool = ks_pool_file_pool(a->keys.pool);
     a->end.report.who = "alice";
     a->end.carrier.peer = a->peer;

@@ -23,7 +23,6 @@ typedef struct bob {
     ks_keys keys;
     ks_session_config session;
     ks_reader_options reader;
-    uint32_t threads;
     ks_device *device;
     ks_event_feed feed;
     ks_session_end end;
@@ -63,7 +62,7 @@ static int configure(bob *b) {
     if ((result = ks_receiver_choice_apply(&b->reader, &b->feed.config, &b->receiver)) ||
         (result = ks_peer_choice_check(&b->peer)) ||
         (result = ks_link_choice_apply(&b->session.link, &b->link)) ||
-        (result = ks_work_choice_apply(&b->session, &b->threads, &b->work)))
+        (result = ks_work_choice_apply(&b->session, &b->work)))
         return result;
     if (!b->link.intensities)
         return ks_cli_fail(KS_EXIT_USAGE, "--intensities is mandatory: MEAN:PROBABILITY,... or single");
@@ -102,11 +101,9 @@ static int start(bob *b) {
         result = ks_keys_open(&b->keys, &b->keys_choice, &b->peer, &b->session, notes, b->feed.wake_fd);
     if (result)
         return result;
-    if ((result = ks_session_audit_open(&b->audit, b->audit_path, &b->session)))
+    if ((result = ks_session_audit_open(&b->audit, b->audit_path, &b->session)) ||
+        (result = ks_work_open_device(&b->device, &b->work)))
         return result;
-    ks_status status = ks_device_open_cpu(&b->device, b->threads);
-    if (status != KS_OK)
-        return ks_cli_fail_status(status, "processor");
     b->session.pool = ks_pool_file_pool(b->keys.pool);
     b->end.report.who = "bob";
     b->end.report.clock_hz = b->receiver.clock_hz;

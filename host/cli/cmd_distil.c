@@ -24,7 +24,6 @@ typedef struct distil {
     ks_audit_file *audit;
     ks_session_config session;
     ks_reader_options reader;
-    uint32_t threads;
     ks_event_feed events;
     ks_state_feed prepared;
     ks_both_ends both;
@@ -73,7 +72,7 @@ static int configure(distil *d) {
         return ks_cli_fail(KS_EXIT_USAGE, "--live makes no sense for recorded files");
     if ((result = ks_receiver_choice_apply(&d->reader, &d->events.config, &d->receiver)) ||
         (result = ks_link_choice_apply(&d->session.link, &d->link)) ||
-        (result = ks_work_choice_apply(&d->session, &d->threads, &d->work)))
+        (result = ks_work_choice_apply(&d->session, &d->work)))
         return result;
     d->prepared.window =
         d->window ? d->window : d->session.link.block_slots * (d->session.blocks_in_flight + 2);
@@ -139,7 +138,7 @@ static int start(distil *d) {
         return result;
     if (d->audit)
         d->both.alice.audit = d->both.bob.audit = ks_audit_file_audit(d->audit);
-    result = ks_both_ends_start(&d->both, &d->session, d->threads, &d->prepared, write_key, d);
+    result = ks_both_ends_start(&d->both, &d->session, &d->work, &d->prepared, write_key, d);
     if (result)
         return result;
     d->events.engine = d->both.bob.engine;

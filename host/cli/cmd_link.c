@@ -50,6 +50,8 @@ static int parse(ks_link_demo *d, int argc, char **argv) {
         {"audit", 0, KS_OPTION_TEXT, &d->audit, "FILE", "audit logs FILE.alice and FILE.bob", NULL},
         {"threads", 't', KS_OPTION_U64, &d->threads, "N", "threads for computing at each end (one a core)",
          NULL},
+        {"backend", 0, KS_OPTION_TEXT, &d->backend, "LIST",
+         "each end computes on: auto cpu opencl[:N] cuda[:N], several with commas (auto)", NULL},
         {NULL, 0, KS_OPTION_FLAG, NULL, NULL, NULL, NULL}};
     d->format = "ptu";
     size_t n = ks_link_options_table(table, &d->link, "metro-10km");

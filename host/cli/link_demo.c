@@ -154,6 +154,8 @@ static void add_common(const ks_link_demo *d, ks_child *c, int side) {
         ks_child_addf(c, "--audit=%s.%s", d->audit, side == KS_DEMO_ALICE ? "alice" : "bob");
     if (d->threads)
         ks_child_addf(c, "--threads=%llu", (unsigned long long)d->threads);
+    if (d->backend)
+        ks_child_addf(c, "--backend=%s", d->backend);
     ks_child_add(c, "--json");
     ks_child_add(c, "--quiet");
 }

@@ -13,6 +13,7 @@ typedef struct ks_link_demo {
     const char *format;
     const char *audit; /* NULL: none */
     uint64_t block, threads;
+    const char *backend;
     ks_sim_config config;
     char directory[128], pool[2][160], states[160], address[32];
     char ring[2][64]; /* of KS_DEMO_ALICE, KS_DEMO_BOB */

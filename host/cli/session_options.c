@@ -146,12 +146,11 @@ void ks_work_choice_init(ks_work_choice *choice) {
                                .epsilon_life = NAN};
 }
 
-int ks_work_choice_apply(ks_session_config *out, uint32_t *threads, const ks_work_choice *c) {
+int ks_work_choice_apply(ks_session_config *out, const ks_work_choice *c) {
     if (c->threads < 1 || c->threads > 256)
         return ks_cli_fail(KS_EXIT_USAGE, "--threads expects 1 to 256");
     if (c->blocks_in_flight > 64)
         return ks_cli_fail(KS_EXIT_USAGE, "--blocks-in-flight expects 1 to 64");
-    *threads = (uint32_t)c->threads;
     if (c->blocks_in_flight)
         out->blocks_in_flight = (uint32_t)c->blocks_in_flight;
     if (c->pool_target)

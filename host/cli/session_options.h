@@ -4,6 +4,7 @@
 #define KS_HOST_CLI_SESSION_OPTIONS_H
 
 #include <stdint.h>
+#include <keystill/backend.h>
 #include <keystill/session.h>
 
 #include "host/cli/cli.h"
@@ -109,12 +110,16 @@ int ks_parse_intensities(ks_source *out, const char *text);
 
 /* Work of the protocol in this process. */
 typedef struct ks_work_choice {
+    const char *backend;
     uint64_t threads, blocks_in_flight, pool_target, pool_floor, max_failures;
     double expected_qber, epsilon_life;
 } ks_work_choice;
 
 #define KS_WORK_CHOICE_OPTIONS(c)                                                                            \
     {"threads", 't', KS_OPTION_U64, &(c).threads, "N", "threads for computing (one a core)", NULL},          \
+        {"backend",    0,      KS_OPTION_TEXT,                                                               \
+         &(c).backend, "LIST", "compute on: auto cpu opencl[:N] cuda[:N], several with commas (auto)",       \
+         NULL},                                                                                              \
         {"blocks-in-flight",                                                                                 \
          0,                                                                                                  \
          KS_OPTION_U64,                                                                                      \
@@ -153,7 +158,9 @@ typedef struct ks_work_choice {
     }
 
 void ks_work_choice_init(ks_work_choice *choice);
-int ks_work_choice_apply(ks_session_config *out, uint32_t *threads, const ks_work_choice *choice);
+/* Opens what --backend names; 0, or an exit code after saying why. */
+int ks_work_open_device(ks_device **out, const ks_work_choice *choice);
+int ks_work_choice_apply(ks_session_config *out, const ks_work_choice *choice);
 
 /* The connection to the other end. */
 typedef struct ks_peer_choice {
