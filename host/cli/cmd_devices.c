@@ -53,7 +53,7 @@ static void print_text(const finding *f) {
         return;
     }
     char label[32];
-    (void)snprintf(label, sizeof label, e->index || strcmp(e->backend, "cpu") != 0 ? "%s:%u" : "%s",
+    (void)snprintf(label, sizeof label, e->index || strcmp(e->backend, "cpu") != 0 ? "%s:%zu" : "%s",
                    e->backend, e->index);
     printf("%-10s  %s, %u units, %.1f GiB%s%s\n", label, e->info.name, e->info.units,
            (double)e->info.memory / (1024.0 * 1024 * 1024), e->info.driver[0] ? ", " : "", e->info.driver);

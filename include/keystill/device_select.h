@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which devices to compute on, and how fast they are. Part of libkeystill-host. docs/devices.md. */
+/* Which devices to compute on, and how fast they are. Part of libkeystill-host. docs/backends.md. */
 #ifndef KEYSTILL_DEVICE_SELECT_H
 #define KEYSTILL_DEVICE_SELECT_H
 
