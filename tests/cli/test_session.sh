@@ -221,7 +221,7 @@ if command -v bash >/dev/null 2>&1; then
     timeout 60 "$program" bob --events events.ptu --listen "tcp:127.0.0.1:$port" --psk psk --ring "$tag-bob" $common $tags \
         >bob.out 2>bob.err </dev/null &
     bob_pid=$!
-    for _ in 1 2 3 4 5 6 7 8 9 10; do
+    for _ in $(seq 50); do
         sleep 0.2
         bash -c "exec 3<>/dev/tcp/127.0.0.1/$port; printf 'GET / HTTP/1.1\r\n\r\n' >&3; sleep 0.5" 2>/dev/null && break
     done
