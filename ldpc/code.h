@@ -31,6 +31,8 @@ double ks_code_limit(uint16_t base, uint32_t merges, int exact);
 
 /* Magnitude of a received bit for the decoder at error rate `qber`; 0: at the rate's threshold. */
 uint32_t ks_code_weight(uint16_t rate, double qber);
+/* The same in the units of the exact decoder. */
+uint32_t ks_code_exact_weight(uint16_t rate, double qber);
 
 /* The grown graph of a base; grown at first use. NULL when memory was short (the detail is set). */
 const ks_base_graph *ks_code_graph(uint16_t base);

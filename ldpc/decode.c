@@ -116,10 +116,9 @@ static void forget_exact(ks_ldpc_workspace *w, uint16_t rate) {
     ks_wipe(w->exact, ks_ldpc_exact_bytes(spec->columns, ks_base_edges(spec), z));
 }
 
-/* In units of the exact decoder. */
-static uint32_t exact_weight_of(const ks_ldpc_request *request) {
-    const ks_code_rate *r = ks_code_rate_of(request->rate);
-    double q = request->qber > 0 ? request->qber : ks_code_threshold(&ks_family[r->base], r->merges);
+uint32_t ks_code_exact_weight(uint16_t rate, double qber) {
+    const ks_code_rate *r = ks_code_rate_of(rate);
+    double q = qber > 0 ? qber : ks_code_threshold(&ks_family[r->base], r->merges);
     double weight = round(32 * log((1 - q) / q));
     return weight < 1 ? 1 : weight < 511 ? (uint32_t)weight : 511;
 }
@@ -131,7 +130,7 @@ static ks_status decode_exactly(ks_ldpc_workspace *w, ks_ldpc_outcome *outcome, 
         KS_TRY(state_bytes(&ignored, &bytes, w->log2n));
         KS_TRY(ks_secret_alloc(&w->exact, bytes, KS_SECRET_BLOCK));
     }
-    task->weight = exact_weight_of(request);
+    task->weight = ks_code_exact_weight(request->rate, request->qber);
     ks_kernels_get()->ldpc_exact(outcome, w->decoded, task, w->exact);
     forget_exact(w, request->rate);
     return KS_OK;

@@ -6,6 +6,9 @@
 /* Remap levels that the code words have room for. */
 #define DECODE_LEVELS 32
 
+#define DECODE_EXACT 0
+#define DECODE_PINNED 127
+#define decode_soft ks_i8
 #define DECODE_NAME ks_gpu_decode_local
 #define DECODE_PARAM KS_LOCAL_PARAM(soft)
 #define DECODE_SOFT KS_LOCAL_BIND(ks_i8, soft)
@@ -18,6 +21,37 @@
 #define DECODE_PARAM , KS_GLOBAL ks_i8 *soft_room
 #define DECODE_SOFT KS_GLOBAL ks_i8 *soft = soft_room + (ks_u64)KS_GROUP() * columns * z;
 #include "kernels/gpu/decode.inc"
+#undef DECODE_NAME
+#undef DECODE_PARAM
+#undef DECODE_SOFT
+#undef DECODE_EXACT
+#undef DECODE_PINNED
+#undef decode_soft
+
+/* Sizes and limits of kernels/rows_ldpc.h. */
+#define DECODE_PHI 448
+#define DECODE_CAP 8191
+#define DECODE_LATE 262
+
+/* Key of the inverse table: 0 for 0, else 16 keys between powers of two. */
+KS_FN ks_u32 decode_key(ks_u32 sum) {
+    const ks_u32 t = sum < 0xffffffu ? sum : 0xffffffu;
+    ks_u32 power = 0;
+    for (ks_u32 step = 16; step; step /= 2)
+        power += t >> (power + step) ? step : 0;
+    return t ? 16 * power + (power >= 4 ? t >> (power - 4) : t << (4 - power)) - 15 : 0;
+}
+
+#define DECODE_EXACT 1
+#define DECODE_PINNED 32767
+#define decode_soft ks_i16
+#define DECODE_NAME ks_gpu_decode_exact
+#define DECODE_PARAM , KS_GLOBAL ks_i16 *soft_room
+#define DECODE_SOFT KS_GLOBAL ks_i16 *soft = soft_room + (ks_u64)KS_GROUP() * columns * z;
+#include "kernels/gpu/decode.inc"
+#undef DECODE_EXACT
+#undef DECODE_PINNED
+#undef decode_soft
 #undef DECODE_NAME
 #undef DECODE_PARAM
 #undef DECODE_SOFT

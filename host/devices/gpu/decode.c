@@ -4,6 +4,7 @@
 #include <keystill/secret.h>
 
 #include "host/devices/gpu/graph.h"
+#include "kernels/ldpc_exact_tables.h"
 #include "ldpc/code.h"
 #include "pipeline/status.h"
 
@@ -42,13 +43,17 @@ static sizes sizes_of(const ks_lane *lane, const ks_lane_decoding *d) {
     const ks_ldpc_lists *rows = d->by_row;
     const size_t n = (size_t)rows->columns * rows->z;
     sizes s = {.frame = n / 8, .syndrome = (size_t)rows->rows * rows->z / 8};
-    for (uint32_t r = 0; r < rows->rows; r++)
+    for (uint32_t r = 0; r < rows->rows && !d->exact; r++)
         s.state_words += row_words(rows, r);
-    s.code_bytes = (HEAD + 4 * (size_t)rows->rows) * 4 + (size_t)d->remap->levels * 2 * KS_LDPC_TABLE;
+    if (d->exact)
+        s.state_words = (rows->first[rows->rows] + (size_t)1) / 2;
+    s.code_bytes =
+        (HEAD + 4 * (size_t)rows->rows) * 4 + (d->exact ? sizeof ks_ldpc_phi + sizeof ks_ldpc_phi_inverse
+                                                        : (size_t)d->remap->levels * 2 * KS_LDPC_TABLE);
     s.items = rows->z < ITEMS_MAX ? rows->z : ITEMS_MAX;
     while (s.items > lane->limits.items)
         s.items /= 2;
-    s.soft_bytes = n + LOCAL_SPARE <= lane->limits.local_bytes ? 0 : n;
+    s.soft_bytes = d->exact ? 2 * n : n + LOCAL_SPARE <= lane->limits.local_bytes ? 0 : n;
     size_t side_by_side = 2048 / s.items;
     if (!s.soft_bytes && lane->limits.local_bytes / n < side_by_side)
         side_by_side = lane->limits.local_bytes / n;
@@ -68,20 +73,27 @@ static ks_status send_code(ks_lane *lane, const ks_lane_decoding *d, const sizes
     KS_TRY(ks_lane_device(lane, SLOT_CODE, s->code_bytes, out));
     uint32_t *code = host, *info = code + HEAD, state = 0;
     memset(code, 0, HEAD * 4);
-    code[0] = d->remap->levels;
     code[1] = d->patience;
-    for (int i = 0; i < KS_LDPC_HALVINGS; i++)
-        code[2 + i] = d->remap->halve_below[i];
-    for (uint32_t i = 1; i < d->remap->levels; i++)
-        code[4 + i] = d->remap->limits[i];
+    if (!d->exact) {
+        code[0] = d->remap->levels;
+        for (int i = 0; i < KS_LDPC_HALVINGS; i++)
+            code[2 + i] = d->remap->halve_below[i];
+        for (uint32_t i = 1; i < d->remap->levels; i++)
+            code[4 + i] = d->remap->limits[i];
+    }
     for (uint32_t r = 0; r < rows->rows; r++, info += 4) {
         info[0] = rows->first[r];
         info[1] = rows->first[r + 1] - rows->first[r];
-        info[2] = state;
-        info[3] = d->row_class[r];
+        info[2] = d->exact ? 0 : state;
+        info[3] = d->exact ? 0 : d->row_class[r];
         state += (uint32_t)row_words(rows, r);
     }
-    memcpy(info, d->remap->tables, (size_t)d->remap->levels * 2 * KS_LDPC_TABLE);
+    if (d->exact) {
+        memcpy(info, ks_ldpc_phi, sizeof ks_ldpc_phi);
+        memcpy((char *)info + sizeof ks_ldpc_phi, ks_ldpc_phi_inverse, sizeof ks_ldpc_phi_inverse);
+    } else {
+        memcpy(info, d->remap->tables, (size_t)d->remap->levels * 2 * KS_LDPC_TABLE);
+    }
     return ks_gpu_write(lane->queue, *out, 0, host, s->code_bytes);
 }
 
@@ -99,9 +111,10 @@ static ks_status send_frames(ks_lane *lane, const ks_lane_decoding *d, ks_gpu_me
     return ks_gpu_write(lane->queue, *out, 0, host, bytes);
 }
 
-static ks_status launch(ks_lane *lane, const sizes *s, const ks_gpu_arg *args, size_t count) {
+static ks_status launch(ks_lane *lane, int exact, const sizes *s, const ks_gpu_arg *args, size_t count) {
+    const ks_gpu_kernel fast = s->soft_bytes ? ks_gpu_decode_global : ks_gpu_decode_local;
     return ks_gpu_run(lane->queue,
-                      &(ks_gpu_launch){.kernel = s->soft_bytes ? ks_gpu_decode_global : ks_gpu_decode_local,
+                      &(ks_gpu_launch){.kernel = exact ? ks_gpu_decode_exact : fast,
                                        .groups = (uint32_t)s->groups,
                                        .groups_y = 1,
                                        .items = s->items,
@@ -149,7 +162,7 @@ static ks_status run(ks_lane *lane, const ks_lane_decoding *d, const sizes *s, c
         KS_TRY(ks_lane_device(lane, SLOT_SOFT, s->groups * s->soft_bytes, &soft));
         args[15] = KS_GPU_MEMORY(soft);
     }
-    KS_TRY(launch(lane, s, args, s->soft_bytes ? 16 : 15));
+    KS_TRY(launch(lane, d->exact, s, args, s->soft_bytes ? 16 : 15));
     KS_TRY(ks_gpu_read(lane->queue, words, decoded, 0, d->count * s->frame));
     KS_TRY(ks_gpu_read(lane->queue, outcomes, out, 0, d->count * OUT_WORDS * 4));
     return ks_gpu_finish(lane->queue);
@@ -180,8 +193,35 @@ ks_status ks_lane_decode_batch(ks_lane *lane, const ks_lane_decoding *d) {
 
 typedef struct batch {
     ks_code_decoder code;
-    uint32_t weights[BATCH_MAX], max_passes[BATCH_MAX];
+    uint32_t weights[BATCH_MAX], max_passes[BATCH_MAX], failed[BATCH_MAX];
 } batch;
+
+/* What the launch gave for its frame `index`. */
+static void take_outcome(const ks_lane *lane, ks_frame_task *task, size_t index, size_t frame_bytes) {
+    const ks_ldpc_outcome outcome = outcome_of(lane, index);
+    task->converged = (uint8_t)outcome.converged;
+    task->iterations = outcome.passes;
+    if (outcome.converged)
+        memcpy(task->frame, (char *)lane->slot[SLOT_DECODED].host + index * frame_bytes, frame_bytes);
+}
+
+/* The frames b->failed, whose words stand first in `frames` and `syndromes`, once more. */
+static ks_status decode_exactly(ks_lane *lane, const batch *b, const ks_lane_decoding *fast,
+                                ks_frame_task *tasks, size_t count, const void *frames,
+                                const void *syndromes) {
+    ks_lane_decoding d = *fast;
+    d.exact = 1;
+    d.count = count;
+    const sizes s = sizes_of(lane, &d);
+    KS_TRY(run(lane, &d, &s, frames, syndromes));
+    for (size_t k = 0; k < count; k++) {
+        ks_frame_task *task = &tasks[b->failed[k]];
+        const uint32_t before = task->iterations;
+        take_outcome(lane, task, k, s.frame);
+        task->iterations += before;
+    }
+    return KS_OK;
+}
 
 /* Tasks of one code and length. */
 static ks_status decode_alike(ks_lane *lane, batch *b, ks_frame_task *tasks, size_t count) {
@@ -218,14 +258,18 @@ static ks_status decode_alike(ks_lane *lane, batch *b, ks_frame_task *tasks, siz
         b->max_passes[i] = tasks[i].iterations ? tasks[i].iterations : KS_CODE_DEFAULT_PASSES;
     }
     KS_TRY(run(lane, &d, &s, frames, syndromes));
+    size_t failed = 0;
     for (size_t i = 0; i < count; i++) {
-        ks_ldpc_outcome outcome = outcome_of(lane, i);
-        tasks[i].converged = (uint8_t)outcome.converged;
-        tasks[i].iterations = outcome.passes;
-        if (outcome.converged)
-            memcpy(tasks[i].frame, (char *)lane->slot[SLOT_DECODED].host + i * s.frame, s.frame);
+        take_outcome(lane, &tasks[i], i, s.frame);
+        if (tasks[i].converged || !tasks[i].exact)
+            continue;
+        memmove((char *)frames + failed * s.frame, (char *)frames + i * s.frame, s.frame);
+        memmove((char *)syndromes + failed * s.syndrome, (char *)syndromes + i * s.syndrome, s.syndrome);
+        b->weights[failed] = ks_code_exact_weight(tasks[i].rate, tasks[i].qber);
+        b->max_passes[failed] = b->max_passes[i];
+        b->failed[failed++] = (uint32_t)i;
     }
-    return KS_OK;
+    return failed ? decode_exactly(lane, b, &d, tasks, failed, frames, syndromes) : KS_OK;
 }
 
 ks_status ks_lane_decode(ks_lane *lane, ks_frame_task *tasks, size_t count) {
@@ -241,7 +285,7 @@ ks_status ks_lane_decode(ks_lane *lane, ks_frame_task *tasks, size_t count) {
         status = decode_alike(lane, b, &tasks[done], n);
     }
     /* What failed is decoded again elsewhere: with the limits it came with. */
-    for (size_t i = 0; limits && status != KS_OK && i < done; i++)
+    for (size_t i = 0; limits && status != KS_OK && i < count; i++)
         tasks[i].iterations = limits[i];
     free(b);
     free(limits);

@@ -52,9 +52,9 @@ static void ldpc_syndrome(uint64_t *syndrome, const uint64_t *frame, const ks_ld
     note(syndrome_by_row(syndrome, frame, by_column));
 }
 
-static void ldpc_decode(ks_ldpc_outcome *outcome, uint64_t *decoded, const ks_ldpc_task *task, void *state) {
-    (void)state;
-    const ks_lane_decoding decoding = {.by_row = task->by_row,
+static void decode(ks_ldpc_outcome *outcome, uint64_t *decoded, const ks_ldpc_task *task, int exact) {
+    const ks_lane_decoding decoding = {.exact = exact,
+                                       .by_row = task->by_row,
                                        .row_class = task->row_class,
                                        .remap = task->remap,
                                        .received = task->received,
@@ -67,6 +67,16 @@ static void ldpc_decode(ks_ldpc_outcome *outcome, uint64_t *decoded, const ks_ld
                                        .real_bits = task->real_bits,
                                        .patience = task->patience};
     note(ks_lane_decode_batch(current, &decoding));
+}
+
+static void ldpc_decode(ks_ldpc_outcome *outcome, uint64_t *decoded, const ks_ldpc_task *task, void *state) {
+    (void)state;
+    decode(outcome, decoded, task, 0);
+}
+
+static void ldpc_exact(ks_ldpc_outcome *outcome, uint64_t *decoded, const ks_ldpc_task *task, void *state) {
+    (void)state;
+    decode(outcome, decoded, task, 1);
 }
 
 static void toeplitz_direct(uint64_t *out, size_t out_words, const uint64_t *key, size_t key_words,
@@ -98,6 +108,7 @@ static const struct {
     void (*function)(void);
 } rows[] = {{"ldpc_syndrome", (void (*)(void))ldpc_syndrome},
             {"ldpc_decode", (void (*)(void))ldpc_decode},
+            {"ldpc_exact", (void (*)(void))ldpc_exact},
             {"poly_hash", (void (*)(void))poly_hash},
             {"bit_transpose", (void (*)(void))bit_transpose},
             {"toeplitz_direct", (void (*)(void))toeplitz_direct},
