@@ -8,18 +8,20 @@ threads=${2:-$(nproc)}
 frames=${3:-2000}
 seconds=${4:-25}
 
+# row SECONDS OPTION...
 row() {
-    "$keystill" bench ldpc --json -q --threads "$threads" --frames "$frames" --seconds "$seconds" "$@"
+    "$keystill" bench ldpc --json -q --threads "$threads" --frames "$frames" --seconds "$@"
 }
 
 for effort in efficient balanced fast; do
-    row --effort $effort --log2n 18 --qber 0.003,0.005,0.01,0.02,0.03,0.05,0.08,0.11
+    case $effort in efficient) share=1 ;; balanced) share=2 ;; fast) share=5 ;; esac
+    row $((seconds / share)) --effort $effort --log2n 18 --qber 0.003,0.005,0.01,0.02,0.03,0.05,0.08,0.11
 done
 for effort in efficient balanced; do
-    row --effort $effort --log2n 14 --qber 0.01,0.02,0.03,0.05,0.08,0.11
-    row --effort $effort --log2n 16 --qber 0.01,0.02,0.03,0.05,0.08,0.11
+    row $((seconds / 8)) --effort $effort --log2n 14 --qber 0.01,0.02,0.03,0.05,0.08,0.11
+    row $((seconds / 8)) --effort $effort --log2n 16 --qber 0.01,0.02,0.03,0.05,0.08,0.11
 done
-row --effort efficient --log2n 20 --seconds 15 --qber 0.01,0.02,0.03,0.05,0.08,0.11
+row $((seconds / 2)) --effort efficient --log2n 20 --qber 0.01,0.02,0.03,0.05,0.08,0.11
 
 # Waterfalls of single codes, without retries, around the measured limits of both decoders.
 waterfall() { # CODE[-MERGES] FAST-LIMIT
@@ -39,6 +41,6 @@ done
 # Scaling: one core and all.
 if [ "$threads" -gt 1 ]; then
     threads=1
-    row --effort fast --log2n 18 --seconds 3 --qber 0.05
-    row --effort balanced --log2n 18 --seconds 3 --qber 0.05
+    row 3 --effort fast --log2n 18 --qber 0.05
+    row 3 --effort balanced --log2n 18 --qber 0.05
 fi

@@ -3,7 +3,7 @@
 . "$(dirname "$0")/session.sh"
 command -v bash >/dev/null 2>&1 || finish # its /dev/tcp is the stranger
 simulate ptu
-port=$((20000 + ($$ + 7000) % 20000))
+port=$((12000 + ($$ + 7000) % 20000))
 
 # listen OPTIONS: bob at $port in the background, leaves $bob_pid.
 listen() {

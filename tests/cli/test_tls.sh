@@ -9,7 +9,7 @@ for end in alice bob mallory; do
 done
 alice="--certificate alice.pem --private-key alice.key --peer-certificate bob.pem"
 bob="--certificate bob.pem --private-key bob.key --peer-certificate alice.pem"
-port=$((20000 + ($$ + 11000) % 20000))
+port=$((12000 + ($$ + 11000) % 20000))
 new_psk
 # shellcheck disable=SC2086
 "$program" alice --states states --connect unix:x --connect-timeout 0.1 --psk psk --ring "$tag-alice" $common $alice --tls >"$out" 2>"$err"
