@@ -31,7 +31,7 @@ waterfall() { # CODE[-MERGES] FAST-LIMIT
                 printf "%s%.5f", i ? "," : "", q * ((decoders == "exact" ? 1.0 : 0.97) + 0.008 * i)
         }')
         "$keystill" codes measure "$1" --json -q --threads "$threads" --retries 0 --decoders $decoders --frames 400 \
-            --seconds 6 --qber "$list"
+            --seconds 1 --qber "$list"
     done
 }
 for code in k098-3 k221-12 k328-12 k430-16 k535-20; do
