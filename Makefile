@@ -27,7 +27,7 @@ test: setup
 test-sanitize: setup
 	cmake -S . -B $(BUILD)-sanitize -DCMAKE_BUILD_TYPE=RelWithDebInfo -DKS_TESTS=ON -DKS_SANITIZE=address,undefined -DKS_CUDA=OFF
 	cmake --build $(BUILD)-sanitize -j $(JOBS)
-	cd $(BUILD)-sanitize && ctest --output-on-failure -j $(JOBS)
+	cd $(BUILD)-sanitize && LSAN_OPTIONS=suppressions=$(CURDIR)/tests/leaks.supp:print_suppressions=0 ctest --output-on-failure -j $(JOBS)
 	cmake -S . -B $(BUILD)-tsan -DCMAKE_BUILD_TYPE=RelWithDebInfo -DKS_TESTS=ON -DKS_SANITIZE=thread -DKS_CUDA=OFF
 	cmake --build $(BUILD)-tsan -j $(JOBS) $(patsubst tests/threads/%.c,--target threads_%,$(wildcard tests/threads/*.c))
 	cd $(BUILD)-tsan && ctest --output-on-failure -R '^threads_'

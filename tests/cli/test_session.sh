@@ -223,7 +223,7 @@ if command -v bash >/dev/null 2>&1; then
     bob_pid=$!
     for _ in $(seq 50); do
         sleep 0.2
-        bash -c "exec 3<>/dev/tcp/127.0.0.1/$port; printf 'GET / HTTP/1.1\r\n\r\n' >&3; sleep 0.5" 2>/dev/null && break
+        bash -c "exec 3<>/dev/tcp/127.0.0.1/$port || exit 1; printf 'GET / HTTP/1.1\r\n\r\n' >&3; sleep 0.5" 2>/dev/null && break
     done
     wait "$bob_pid"
     [ $? -eq 3 ] || complain "a peer that speaks HTTP is malformed input"
