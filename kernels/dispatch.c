@@ -32,17 +32,16 @@ static atomic_int in_force = -1;
 #define COMPILED(isa) ((isa) <= KS_ISA_generic)
 #endif
 
-static void fill(void)
-{
-#define KS_KERNEL(row, unit_text, bytes_cost, ops_cost)                                                                \
-    rows[ROW_##row] = (ks_kernel_row){                                                                                 \
-        .name = #row, .unit = (unit_text), .bytes = (bytes_cost), .ops = (ops_cost)};                                  \
+static void fill(void) {
+#define KS_KERNEL(row, unit_text, bytes_cost, ops_cost)                                                      \
+    rows[ROW_##row] =                                                                                        \
+        (ks_kernel_row){.name = #row, .unit = (unit_text), .bytes = (bytes_cost), .ops = (ops_cost)};        \
     rows[ROW_##row].variants[KS_ISA_ref] = (ks_any_fn *)ks_##row##_ref;
 #if defined(__x86_64__)
 #define KS_VARIANT(row, isa) rows[ROW_##row].variants[KS_ISA_##isa] = (ks_any_fn *)ks_##row##_##isa;
 #else
-#define KS_VARIANT(row, isa)                                                                                           \
-    if (COMPILED(KS_ISA_##isa))                                                                                        \
+#define KS_VARIANT(row, isa)                                                                                 \
+    if (COMPILED(KS_ISA_##isa))                                                                              \
         rows[ROW_##row].variants[KS_ISA_##isa] = (ks_any_fn *)ks_##row##_##isa;
 #endif
 #include "kernels/list.def"
@@ -51,9 +50,9 @@ static void fill(void)
 
     for (int level = 0; level < KS_ISA_COUNT; level++) {
         tables[level].isa = (ks_isa)level;
-#define KS_KERNEL(row, unit, bytes, ops)                                                                               \
-    for (int i = 0; i <= level; i++)                                                                                   \
-        if (rows[ROW_##row].variants[i])                                                                               \
+#define KS_KERNEL(row, unit, bytes, ops)                                                                     \
+    for (int i = 0; i <= level; i++)                                                                         \
+        if (rows[ROW_##row].variants[i])                                                                     \
             tables[level].row = (ks_k_##row##_fn *)rows[ROW_##row].variants[i];
 #define KS_VARIANT(name, isa)
 #include "kernels/list.def"
@@ -62,14 +61,12 @@ static void fill(void)
     }
 }
 
-const ks_kernels *ks_kernels_at(ks_isa isa)
-{
+const ks_kernels *ks_kernels_at(ks_isa isa) {
     (void)pthread_once(&once, fill);
     return &tables[isa < KS_ISA_COUNT ? isa : KS_ISA_ref];
 }
 
-const ks_kernels *ks_kernels_get(void)
-{
+const ks_kernels *ks_kernels_get(void) {
     int level = atomic_load_explicit(&in_force, memory_order_relaxed);
     if (level < 0) {
         level = (int)ks_isa_detect();
@@ -78,8 +75,7 @@ const ks_kernels *ks_kernels_get(void)
     return ks_kernels_at((ks_isa)level);
 }
 
-int ks_kernels_force(const char *isa_name)
-{
+int ks_kernels_force(const char *isa_name) {
     int level = isa_name ? ks_isa_parse(isa_name) : (int)ks_isa_detect();
     if (level < 0)
         return -1;
@@ -89,13 +85,11 @@ int ks_kernels_force(const char *isa_name)
     return 0;
 }
 
-const ks_kernel_row *ks_kernel_rows(void)
-{
+const ks_kernel_row *ks_kernel_rows(void) {
     (void)pthread_once(&once, fill);
     return rows;
 }
 
-int ks_kernel_row_count(void)
-{
+int ks_kernel_row_count(void) {
     return ROW_COUNT;
 }

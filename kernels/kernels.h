@@ -22,19 +22,20 @@ typedef struct ks_kernels {
 #undef KS_VARIANT
 } ks_kernels;
 
-/* The best variant of every row at or below `isa`, which must not exceed ks_isa_detect(). Tables are constant after the
- * first call; thread-safe. */
+/* The best variant of every row at or below `isa`, which must not exceed ks_isa_detect(). Tables are constant
+ * after the first call; thread-safe. */
 const ks_kernels *ks_kernels_at(ks_isa isa);
 
-/* The table in force: ks_isa_detect(), or what ks_kernels_force chose. Exported from the shared library for libkeystill-host
- * alone. */
+/* The table in force: ks_isa_detect(), or what ks_kernels_force chose. Exported from the shared library for
+ * libkeystill-host alone. */
 __attribute__((visibility("default"))) const ks_kernels *ks_kernels_get(void);
 
-/* Chooses a level for the process ("generic", "avx2", ...; NULL: the best). 0 on success, -1 for an unknown name, -2 when
- * this machine does not have it. Call before work starts. */
+/* Chooses a level for the process ("generic", "avx2", ...; NULL: the best). 0 on success, -1 for an unknown
+ * name, -2 when this machine does not have it. Call before work starts. */
 int ks_kernels_force(const char *isa_name);
 
-/* The rows, for those that iterate: name, unit, cost, and the pointer of each variant (NULL where a level has none). */
+/* The rows, for those that iterate: name, unit, cost, and the pointer of each variant (NULL where a level has
+ * none). */
 typedef void ks_any_fn(void);
 typedef struct ks_kernel_row {
     const char *name, *unit;

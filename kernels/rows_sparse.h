@@ -54,8 +54,8 @@ size_t ks_sparse_state_bytes(uint32_t columns, uint32_t rows, uint32_t ones);
  *   A pass: halving as there; soft of columns with weight KS_SPARSE_KNOWN = +-127 as received; then every row
  * with u's level and its class's table, u anew, and when no check was unsatisfied: soft of known columns
  * again, and if the signs of soft have the syndrome, decoding has converged. decoded (frames times columns
- * words, must not overlap received) = soft < 0 after the frame's last pass, known columns as received, zeros behind. The state is left
- * dirty: it holds key material. */
+ * words, must not overlap received) = soft < 0 after the frame's last pass, known columns as received, zeros
+ * behind. The state is left dirty: it holds key material. */
 typedef void ks_k_ldpc_decode_sparse_fn(ks_ldpc_outcome *outcomes, uint64_t *decoded,
                                         const ks_sparse_task *task, void *state);
 

@@ -44,7 +44,7 @@ int ks_ldpc_supports(uint16_t rate, unsigned log2n);
  * An error rate beyond the family takes the rate of most syndrome (decoding will likely fail);
  * KS_ERR_ARGUMENT when log2n is not served, real_bits is 0 or above n, or qber is not in [0, 1/2]. */
 KS_API KS_MUST_CHECK ks_status ks_ldpc_pick(uint16_t *rate, unsigned log2n, double qber, size_t real_bits,
-                                     ks_ldpc_effort effort);
+                                            ks_ldpc_effort effort);
 /* The next rate with more syndrome of the same base; KS_ERR_EMPTY when `rate` is the last. */
 KS_MUST_CHECK ks_status ks_ldpc_next(uint16_t *next, uint16_t rate);
 
@@ -57,9 +57,10 @@ size_t ks_ldpc_extra_bits(uint16_t from, uint16_t to, unsigned log2n);
 /* Alice. The unmerged syndrome (ks_ldpc_mother_bits) of a frame: the same for all rates of one base. Secret
  * until sent. */
 KS_API KS_MUST_CHECK ks_status ks_ldpc_syndrome(uint64_t *mother, const uint64_t *frame, uint16_t rate,
-                                         unsigned log2n);
+                                                unsigned log2n);
 /* Alice. What is sent first (ks_ldpc_syndrome_bits). `out` must not overlap `mother`. */
-KS_API KS_MUST_CHECK ks_status ks_ldpc_merge(uint64_t *out, const uint64_t *mother, uint16_t rate, unsigned log2n);
+KS_API KS_MUST_CHECK ks_status ks_ldpc_merge(uint64_t *out, const uint64_t *mother, uint16_t rate,
+                                             unsigned log2n);
 /* Alice. What is sent to go from rate `from` to `to` (ks_ldpc_extra_bits). */
 KS_MUST_CHECK ks_status ks_ldpc_extra(uint64_t *out, const uint64_t *mother, uint16_t from, uint16_t to,
                                       unsigned log2n);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The audit log: one JSON object a line and event, each bound to all before it by SHA-256 (docs/audit.md). What is said
- * and how it is chained is decided here; the caller gives storage and time. No record ever holds a bit of a key. */
+/* The audit log: one JSON object a line and event, each bound to all before it by SHA-256 (docs/audit.md).
+ * What is said and how it is chained is decided here; the caller gives storage and time. No record ever holds
+ * a bit of a key. */
 #ifndef KEYSTILL_AUDIT_H
 #define KEYSTILL_AUDIT_H
 
@@ -44,11 +45,13 @@ typedef struct ks_audit_field {
     double number;    /* not finite: null */
 } ks_audit_field;
 
-/* One record; thread-safe. `event` is a word of lower case and '-'. After a failure nothing more is taken: KS_ERR_IO. */
-KS_API KS_MUST_CHECK ks_status ks_audit_write(ks_audit *audit, const char *event, const ks_audit_field *fields, size_t n);
+/* One record; thread-safe. `event` is a word of lower case and '-'. After a failure nothing more is taken:
+ * KS_ERR_IO. */
+KS_API KS_MUST_CHECK ks_status ks_audit_write(ks_audit *audit, const char *event,
+                                              const ks_audit_field *fields, size_t n);
 
-/* Writes the configuration, with a digest of it, unless `previous` (64 hexadecimal digits or "") is that digest: a record
- * "configuration" is a change of the configuration. */
+/* Writes the configuration, with a digest of it, unless `previous` (64 hexadecimal digits or "") is that
+ * digest: a record "configuration" is a change of the configuration. */
 KS_API KS_MUST_CHECK ks_status ks_audit_configuration(ks_audit *audit, const ks_audit_field *fields, size_t n,
                                                       const char *previous);
 
@@ -66,10 +69,11 @@ typedef struct ks_audit_result {
 } ks_audit_result;
 
 /* `known`: hash to look for, may be NULL. */
-KS_API KS_MUST_CHECK ks_status ks_audit_check_create(ks_audit_check **out, const uint8_t known[KS_AUDIT_HASH]);
+KS_API KS_MUST_CHECK ks_status ks_audit_check_create(ks_audit_check **out,
+                                                     const uint8_t known[KS_AUDIT_HASH]);
 KS_API void ks_audit_check_destroy(ks_audit_check *check);
-/* KS_ERR_FORMAT at the first line that does not follow from those before it; line, offset and reason in the detail. What
- * comes after it is not looked at. */
+/* KS_ERR_FORMAT at the first line that does not follow from those before it; line, offset and reason in the
+ * detail. What comes after it is not looked at. */
 KS_API KS_MUST_CHECK ks_status ks_audit_check_feed(ks_audit_check *check, const char *data, size_t bytes);
 KS_API void ks_audit_check_result(const ks_audit_check *check, ks_audit_result *out);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Drives a session: bounded queues, a device for the jobs, the caller's callbacks for states, storage, keys and reports.
- * With `threaded` it has one thread of its own and every call below may come from any thread; without, nothing happens
- * outside ks_engine_step and all calls belong to one thread. */
+/* Drives a session: bounded queues, a device for the jobs, the caller's callbacks for states, storage, keys
+ * and reports. With `threaded` it has one thread of its own and every call below may come from any thread;
+ * without, nothing happens outside ks_engine_step and all calls belong to one thread. */
 #ifndef KEYSTILL_ENGINE_H
 #define KEYSTILL_ENGINE_H
 
@@ -20,9 +20,9 @@ typedef struct ks_engine ks_engine;
 
 /* What must be on record before anything that follows from it goes on. */
 typedef enum ks_record_kind {
-    KS_RECORD_OPEN,      /* the peers have agreed: a new epoch */
-    KS_RECORD_BLOCK,     /* a block has ended: before its keys can be confirmed, before its last message leaves */
-    KS_RECORD_KEYS,      /* the keys of a block are confirmed and may be delivered from now on */
+    KS_RECORD_OPEN,  /* the peers have agreed: a new epoch */
+    KS_RECORD_BLOCK, /* a block has ended: before its keys can be confirmed, before its last message leaves */
+    KS_RECORD_KEYS,  /* the keys of a block are confirmed and may be delivered from now on */
     KS_RECORD_DISCARDED, /* they were not, and are gone */
     KS_RECORD_CLOSED     /* the end */
 } ks_record_kind;
@@ -42,22 +42,24 @@ typedef struct ks_engine_record {
 
 typedef struct ks_engine_config {
     ks_session_config session;
-    ks_device *device;   /* borrowed, may be shared */
+    ks_device *device; /* borrowed, may be shared */
     int threaded;
     ks_ring *ring;       /* borrowed writer; NULL when on_key takes the keys */
     size_t inbox_bytes;  /* bound of messages waiting to be processed; 0: 64 MiB */
     size_t outbox_bytes; /* bound of messages waiting to be sent; 0: 64 MiB */
-    void *context;       /* given to every callback; they run in the engine's thread (or in step) and must not call the engine */
+    void *context; /* given to every callback; they run in the engine's thread (or in step) and must not call
+                      the engine */
     /* Alice: out[i] = state of slots[i]. KS_ERR_EMPTY: ask again soon. */
     ks_status (*states)(void *context, ks_state *out, const uint64_t *slots, size_t n);
     void (*forget)(void *context, uint64_t below_slot); /* Alice, may be NULL */
-    /* Makes `bytes` of the pool image durable at `offset`: returns after fsync. NULL: nothing survives a crash (tests). */
+    /* Makes `bytes` of the pool image durable at `offset`: returns after fsync. NULL: nothing survives a
+     * crash (tests). */
     ks_status (*store)(void *context, uint64_t offset, const uint8_t *data, size_t bytes);
     /* Used when ring is NULL: a confirmed key, to be copied. */
     void (*on_key)(void *context, const ks_key_id *id, const uint8_t *key, size_t bytes);
     void (*on_report)(void *context, const ks_block_report *report);
-    /* May be NULL. Anything but KS_OK ends the engine at once: nothing more is sent, no key that was not confirmed before
-     * will be. */
+    /* May be NULL. Anything but KS_OK ends the engine at once: nothing more is sent, no key that was not
+     * confirmed before will be. */
     ks_status (*record)(void *context, const ks_engine_record *record);
     uint64_t (*now)(void *context); /* monotonic ns; NULL: the system's monotonic clock */
 } ks_engine_config;
@@ -69,21 +71,22 @@ KS_API KS_MUST_CHECK ks_status ks_engine_connected(ks_engine *engine);
 KS_API void ks_engine_disconnected(ks_engine *engine);
 
 /* Bob's detections. Never blocks: *taken < n when the engine is behind (see ks_engine_wait). */
-KS_API KS_MUST_CHECK ks_status ks_engine_detections(ks_engine *engine, const ks_detection *detections, size_t n,
-                                                    uint64_t frontier, size_t *taken);
+KS_API KS_MUST_CHECK ks_status ks_engine_detections(ks_engine *engine, const ks_detection *detections,
+                                                    size_t n, uint64_t frontier, size_t *taken);
 /* A message of the peer; copied. KS_ERR_FULL: try again later. */
 KS_API KS_MUST_CHECK ks_status ks_engine_receive(ks_engine *engine, const uint8_t *message, size_t bytes);
-/* The next message to send: *bytes of it in *message, owned by the caller, to be freed with ks_engine_free. KS_ERR_EMPTY:
- * none now. KS_ERR_CLOSED: none will come. */
+/* The next message to send: *bytes of it in *message, owned by the caller, to be freed with ks_engine_free.
+ * KS_ERR_EMPTY: none now. KS_ERR_CLOSED: none will come. */
 KS_API KS_MUST_CHECK ks_status ks_engine_send(ks_engine *engine, uint8_t **message, size_t *bytes);
 KS_API void ks_engine_free(uint8_t *message);
 
 KS_API void ks_engine_finish(ks_engine *engine);
-/* Like finish, but detections that wait in the engine are thrown away: for a user who does not want to wait for them. */
+/* Like finish, but detections that wait in the engine are thrown away: for a user who does not want to wait
+ * for them. */
 KS_API void ks_engine_abandon(ks_engine *engine);
 
-/* Threaded: waits until something may have changed for the caller (room for detections or messages, a message to send, the
- * end), or the timeout. */
+/* Threaded: waits until something may have changed for the caller (room for detections or messages, a message
+ * to send, the end), or the timeout. */
 typedef enum ks_engine_event {
     KS_ENGINE_OUTPUT = 1, /* a message to send */
     KS_ENGINE_INPUT = 2,  /* room for detections */
@@ -98,8 +101,8 @@ KS_API KS_MUST_CHECK ks_status ks_engine_step(ks_engine *engine);
 
 /* KS_OK while running or closed in good order; otherwise what ended the session. *closed tells which. */
 KS_API ks_status ks_engine_status(ks_engine *engine, int *closed);
-/* With survive_strangers: what the session had against whoever is connected now, KS_OK while nothing. The caller ends the
- * connection. `reason` explains. */
+/* With survive_strangers: what the session had against whoever is connected now, KS_OK while nothing. The
+ * caller ends the connection. `reason` explains. */
 KS_API ks_status ks_engine_refusal(ks_engine *engine, char *reason, size_t capacity);
 /* Copies the reason of the end; "" while running. */
 KS_API void ks_engine_reason(ks_engine *engine, char *out, size_t capacity);

@@ -50,7 +50,7 @@ typedef struct ks_frontend_config {
         hold_events; /* events that may wait for the next marker; past it the clock is predicted. 0: 32768 */
     ks_lane lanes[KS_LANES];
     ks_unit unit, fine_unit; /* of the events */
-    ks_time_kind kind;       /* tags need one marker lane or one PPS lane; with both the markers are followed */
+    ks_time_kind kind; /* tags need one marker lane or one PPS lane; with both the markers are followed */
 } ks_frontend_config;
 
 /* clicks = before_lock + unlocked + late + outside_gate + in_dead_time + merged + detections, once all is

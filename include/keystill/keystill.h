@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* All of libkeystill. What needs libkeystill-host is in headers of its own: entropy.h, link.h, reader.h, ring_host.h,
- * states.h and others that say so. */
+/* All of libkeystill. What needs libkeystill-host is in headers of its own: entropy.h, link.h, reader.h,
+ * ring_host.h, states.h and others that say so. */
 #ifndef KEYSTILL_KEYSTILL_H
 #define KEYSTILL_KEYSTILL_H
 

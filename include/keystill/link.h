@@ -29,8 +29,8 @@ typedef struct ks_link_options {
     uint32_t heartbeat; /* ks_link_send and ks_link_flush put a sign of life on the wire when nothing was sent
                            for so long, and a peer that sends nothing at all for peer_timeout is dead: both
                            ends need it, and threads that call them more often. 0: silence is no fault */
-    const struct ks_identity *tls; /* TLS 1.3 around the messages, both ends by their certificates (bootstrap.h), valid
-                                      as long as the link; NULL: none */
+    const struct ks_identity *tls; /* TLS 1.3 around the messages, both ends by their certificates
+                                      (bootstrap.h), valid as long as the link; NULL: none */
     int cancel_fd; /* calls return KS_ERR_INTERRUPTED as long as it is readable (an eventfd); -1: none */
     void (*listening)(void *context,
                       const char *spec); /* told the address once a listener is open; may be NULL */

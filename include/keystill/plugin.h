@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a compute plugin offers: a shared object named keystill-<backend>.so in the plugin folder, with one exported symbol,
- * ks_plugin_get. A plugin needs no symbol of its host. It links nothing that may be missing on a machine: what it needs of a
- * driver it loads at run time, and says in plain words why it cannot be used where that fails. */
+/* What a compute plugin offers: a shared object named keystill-<backend>.so in the plugin folder, with one
+ * exported symbol, ks_plugin_get. A plugin needs no symbol of its host. It links nothing that may be missing
+ * on a machine: what it needs of a driver it loads at run time, and says in plain words why it cannot be used
+ * where that fails. */
 #ifndef KEYSTILL_PLUGIN_H
 #define KEYSTILL_PLUGIN_H
 
@@ -22,17 +23,17 @@ enum ks_device_flag {
 };
 
 typedef struct ks_device_info {
-    char name[128];    /* as the driver calls it */
-    char driver[96];   /* platform and version */
-    uint64_t memory;   /* bytes of device memory */
-    uint32_t units;    /* compute units (multiprocessors) */
-    uint32_t flags;    /* ks_device_flag */
+    char name[128];  /* as the driver calls it */
+    char driver[96]; /* platform and version */
+    uint64_t memory; /* bytes of device memory */
+    uint32_t units;  /* compute units (multiprocessors) */
+    uint32_t flags;  /* ks_device_flag */
 } ks_device_info;
 
 typedef struct ks_plugin_options {
-    uint32_t struct_size;  /* sizeof(ks_plugin_options) */
-    uint32_t lanes;        /* batches in flight at once; 0: the plugin's choice, at least two */
-    const char *cache;     /* folder for compiled programs; NULL: keep none. Created when missing */
+    uint32_t struct_size; /* sizeof(ks_plugin_options) */
+    uint32_t lanes;       /* batches in flight at once; 0: the plugin's choice, at least two */
+    const char *cache;    /* folder for compiled programs; NULL: keep none. Created when missing */
 } ks_plugin_options;
 
 typedef struct ks_plugin {
@@ -46,9 +47,9 @@ typedef struct ks_plugin {
     ks_status (*open)(ks_device **out, size_t index, const ks_plugin_options *options);
     /* Reason of the last failure in this thread, valid until its next call. */
     const char *(*reason)(void);
-    /* For conformance: a function of the row's type that computes on `device` for the calling thread until its next call of
-     * this; NULL when the device has no kernel for the row. A device error in such a function makes `device_failed` of the
-     * next call non-zero. */
+    /* For conformance: a function of the row's type that computes on `device` for the calling thread until
+     * its next call of this; NULL when the device has no kernel for the row. A device error in such a
+     * function makes `device_failed` of the next call non-zero. */
     void (*(*row)(ks_device *device, const char *name))(void);
     int (*device_failed)(void);
 } ks_plugin;

@@ -9,9 +9,9 @@
 extern "C" {
 #endif
 
-/* Known answers of the parts as they run here, with the instruction set in force: SHA-256, the polynomial hash, ChaCha20,
- * a Toeplitz hash against its definition, a decoding. Milliseconds. KS_ERR_INTERNAL names what failed: no key may be
- * made. */
+/* Known answers of the parts as they run here, with the instruction set in force: SHA-256, the polynomial
+ * hash, ChaCha20, a Toeplitz hash against its definition, a decoding. Milliseconds. KS_ERR_INTERNAL names
+ * what failed: no key may be made. */
 KS_API KS_MUST_CHECK ks_status ks_self_test(void);
 
 #ifdef __cplusplus

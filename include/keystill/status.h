@@ -8,8 +8,8 @@ extern "C" {
 #endif
 
 #if defined(__GNUC__)
-#define KS_API __attribute__((visibility("default")))
-#define KS_MUST_CHECK __attribute__((warn_unused_result))
+#define KS_API          __attribute__((visibility("default")))
+#define KS_MUST_CHECK   __attribute__((warn_unused_result))
 #define KS_PRINTF(f, a) __attribute__((format(printf, f, a)))
 #else
 #define KS_API
@@ -17,7 +17,8 @@ extern "C" {
 #define KS_PRINTF(f, a)
 #endif
 
-/* Every fallible call returns one of these; results come back through pointers. Values never change meaning. */
+/* Every fallible call returns one of these; results come back through pointers. Values never change meaning.
+ */
 typedef enum ks_status {
     KS_OK = 0,
     KS_ERR_ARGUMENT = 1,     /* the caller broke a documented precondition */

@@ -20,16 +20,17 @@ extern "C" {
 /* Writes KS_PSK_BYTES random bytes to a new file of mode 0600 and makes it durable. An existing file stays as
  * it is: KS_ERR_STATE. */
 KS_API KS_MUST_CHECK ks_status ks_psk_create(const char *path, const ks_random *random);
-/* Reads a pre-shared key. `psk` should be secret memory; the caller wipes it. KS_ERR_SECURITY: it has served. */
+/* Reads a pre-shared key. `psk` should be secret memory; the caller wipes it. KS_ERR_SECURITY: it has served.
+ */
 KS_API KS_MUST_CHECK ks_status ks_psk_read(uint8_t psk[KS_PSK_BYTES], const char *path);
 
-/* Makes the pool of a pre-shared key and erases the key in its file, because a second pool from it would hand out the same
- * pads: whoever tries is refused (KS_ERR_SECURITY). No pool is made when the key cannot be erased, or when the pool's file
- * exists (KS_ERR_STATE). */
+/* Makes the pool of a pre-shared key and erases the key in its file, because a second pool from it would hand
+ * out the same pads: whoever tries is refused (KS_ERR_SECURITY). No pool is made when the key cannot be
+ * erased, or when the pool's file exists (KS_ERR_STATE). */
 KS_API KS_MUST_CHECK ks_status ks_psk_spend(const char *psk_path, const char *pool_path);
 typedef struct ks_pool_file ks_pool_file;
-/* Erases what a crash inside ks_psk_spend left of the pool's own key. KS_OK also when the key has been erased or its file is
- * gone; KS_ERR_SECURITY when the file holds another key than the pool was made from. */
+/* Erases what a crash inside ks_psk_spend left of the pool's own key. KS_OK also when the key has been erased
+ * or its file is gone; KS_ERR_SECURITY when the file holds another key than the pool was made from. */
 KS_API KS_MUST_CHECK ks_status ks_psk_settle(const char *psk_path, ks_pool_file *pool);
 
 /* Makes a pool file of mode 0600 from a pre-shared key, durable, whole or not at all. An existing file stays
@@ -56,8 +57,8 @@ KS_API KS_MUST_CHECK ks_status ks_pool_file_write(ks_pool_file *file, uint64_t o
 /* Carries out all writes that are due. */
 KS_API KS_MUST_CHECK ks_status ks_pool_file_sync(ks_pool_file *file);
 
-/* The audit log in a file: mode 0600 when it is made, for this process alone, every record durable (fdatasync) when it is
- * said to be. */
+/* The audit log in a file: mode 0600 when it is made, for this process alone, every record durable
+ * (fdatasync) when it is said to be. */
 typedef struct ks_audit_file ks_audit_file;
 
 typedef struct ks_audit_recovery {
@@ -67,10 +68,11 @@ typedef struct ks_audit_recovery {
     char configuration[65]; /* for ks_audit_configuration */
 } ks_audit_recovery;
 
-/* Opens or makes the file and checks all of it. KS_ERR_FORMAT, and nothing is touched, when a record does not follow from
- * those before it; KS_ERR_STATE while another process has the file; KS_ERR_SECURITY when it is no regular file of this
- * user or others may write to it. */
-KS_API KS_MUST_CHECK ks_status ks_audit_file_open(ks_audit_file **out, const char *path, ks_audit_recovery *recovery);
+/* Opens or makes the file and checks all of it. KS_ERR_FORMAT, and nothing is touched, when a record does not
+ * follow from those before it; KS_ERR_STATE while another process has the file; KS_ERR_SECURITY when it is no
+ * regular file of this user or others may write to it. */
+KS_API KS_MUST_CHECK ks_status ks_audit_file_open(ks_audit_file **out, const char *path,
+                                                  ks_audit_recovery *recovery);
 KS_API void ks_audit_file_close(ks_audit_file *file);
 KS_API ks_audit *ks_audit_file_audit(ks_audit_file *file);
 

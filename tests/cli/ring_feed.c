@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ring_feed NAME KEYS [hold]: makes a ring of 16 slots with KEYS confirmed keys 00.., 01.., ... for tests of programs that
- * read rings. With `hold` it stays its writer until its standard input ends. */
+/* ring_feed NAME KEYS [hold]: makes a ring of 16 slots with KEYS confirmed keys 00.., 01.., ... for tests of
+ * programs that read rings. With `hold` it stays its writer until its standard input ends. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

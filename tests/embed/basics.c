@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A vendor's program in C, outside the source tree: the length of a block, and keys through a ring of its own memory. */
+/* A vendor's program in C, outside the source tree: the length of a block, and keys through a ring of its own
+ * memory. */
 #include <keystill/keystill.h>
 #include <keystill/ring_host.h>
 #include <stdio.h>
@@ -7,16 +8,14 @@
 #include <string.h>
 #include <sys/mman.h>
 
-static void require(ks_status status, const char *what)
-{
+static void require(ks_status status, const char *what) {
     if (status == KS_OK)
         return;
     fprintf(stderr, "%s: %s: %s\n", what, ks_status_name(status), ks_error_detail());
     exit(1);
 }
 
-static void pass_keys(void)
-{
+static void pass_keys(void) {
     ks_ring_config config = {0};
     config.slots = 8;
     config.key_bytes = 32;
@@ -40,8 +39,7 @@ static void pass_keys(void)
     munmap(memory, bytes);
 }
 
-static void compute_length(void)
-{
+static void compute_length(void) {
     ks_source source = {1, {1}, {1}};
     ks_receiver receiver = {0};
     ks_epsilon epsilon = {1e-12, 1e-12};
@@ -58,8 +56,7 @@ static void compute_length(void)
     printf("%llu secret bits\n", (unsigned long long)result.bits);
 }
 
-int main(void)
-{
+int main(void) {
     ks_ring_map *none;
     printf("keystill %s\n", ks_version());
     pass_keys();

@@ -16,43 +16,38 @@ typedef struct end {
     int count;
 } end;
 
-static uint64_t mix(uint64_t x)
-{
+static uint64_t mix(uint64_t x) {
     x = (x ^ x >> 30) * UINT64_C(0xBF58476D1CE4E5B9);
     x = (x ^ x >> 27) * UINT64_C(0x94D049BB133111EB);
     return x ^ x >> 31;
 }
 /* Alice's state of a slot: a random bit, the test basis (1) once in four. */
-static ks_state state_of(uint64_t slot)
-{
+static ks_state state_of(uint64_t slot) {
     uint64_t r = mix(slot + 1);
     return (ks_state)((r & 1) | ((r >> 8 & 3) == 0) << 1);
 }
-static ks_status give_states(void *context, ks_state *out, const uint64_t *slots, size_t n)
-{
+static ks_status give_states(void *context, ks_state *out, const uint64_t *slots, size_t n) {
     (void)context;
     for (size_t i = 0; i < n; i++)
         out[i] = state_of(slots[i]);
     return KS_OK;
 }
-static void take_key(void *context, const ks_key_id *id, const uint8_t *key, size_t bytes)
-{
+static void take_key(void *context, const ks_key_id *id, const uint8_t *key, size_t bytes) {
     end *e = context;
     (void)id;
     if (e->count < KEYS)
         memcpy(e->keys[e->count++], key, bytes);
 }
-static void require(ks_status status)
-{
+static void require(ks_status status) {
     if (status == KS_OK)
         return;
     fprintf(stderr, "%s: %s\n", ks_status_name(status), ks_error_detail());
     exit(1);
 }
 
-static void start(end *e, ks_role role, ks_device *device)
-{
-    static uint8_t psk[KS_PSK_BYTES] = "both ends share this"; /* of a real link: 4096 random bytes, kept secret */
+static void start(end *e, ks_role role, ks_device *device) {
+    static uint8_t psk[KS_PSK_BYTES] =
+        "both ends share this"; /* of a real link: 4096 random bytes, kept secret */
     size_t bytes = 0;
     require(ks_pool_image_from_psk(NULL, &bytes, psk, sizeof psk));
     uint8_t *image = malloc(bytes);
@@ -81,8 +76,7 @@ static void start(end *e, ks_role role, ks_device *device)
 }
 
 /* Both ends work and messages go to and fro until nothing moves. */
-static void settle(end ends[2])
-{
+static void settle(end ends[2]) {
     for (int moved = 1; moved;) {
         moved = 0;
         for (int from = ALICE; from <= BOB; from++) {
@@ -99,8 +93,7 @@ static void settle(end ends[2])
 }
 
 /* One slot in nine is detected, in a basis of Bob's choice, with 1.5 % errors where the bases agree. */
-static ks_detection detect(uint64_t slot)
-{
+static ks_detection detect(uint64_t slot) {
     uint64_t r = mix(slot * 7 + 3);
     unsigned basis = (r >> 8 & 3) == 0, bit = r >> 10 & 1;
     if (basis == (unsigned)(state_of(slot) >> 1))
@@ -108,8 +101,7 @@ static ks_detection detect(uint64_t slot)
     return ks_detection_make(slot, basis, bit, 0);
 }
 
-int main(void)
-{
+int main(void) {
     static end ends[2];
     ks_device *device;
     require(ks_device_open_cpu(&device, 0));

@@ -4,8 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-static void gather_around(ks_states *states)
-{
+static void gather_around(ks_states *states) {
     const ks_states_header *header = ks_states_get_header(states);
     ks_state out[4];
     if (!header)
@@ -16,8 +15,7 @@ static void gather_around(ks_states *states)
     (void)!ks_states_gather(states, out, (uint64_t[]){0, KS_SLOT_MAX, UINT64_MAX}, 3);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
-{
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     ks_states *states = NULL;
     if (ks_states_open(&states, data, size) == KS_OK) {
         gather_around(states);

@@ -7,21 +7,18 @@
 
 #include "pipeline/status.h"
 
-Test(status, detail_keeps_the_root_cause)
-{
+Test(status, detail_keeps_the_root_cause) {
     cr_assert_eq(ks_fail(KS_ERR_FORMAT, "byte %d", 7), KS_ERR_FORMAT);
     cr_assert_eq(ks_fail_in(KS_ERR_FORMAT, "file %s", "x"), KS_ERR_FORMAT);
     cr_assert_str_eq(ks_error_detail(), "file x: byte 7");
 }
 
-Test(status, every_status_has_a_name)
-{
+Test(status, every_status_has_a_name) {
     for (int i = KS_OK; i <= KS_ERR_INTERNAL; i++)
         cr_assert_neq(strcmp(ks_status_name((ks_status)i), "unknown status"), 0, "status %d", i);
 }
 
-Test(secret, memory_is_zeroed_and_sizes_are_checked)
-{
+Test(secret, memory_is_zeroed_and_sizes_are_checked) {
     uint8_t *memory = NULL;
     cr_assert_eq(ks_secret_alloc((void **)&memory, 10000, KS_SECRET_BLOCK), KS_OK);
     for (int i = 0; i < 10000; i++)
