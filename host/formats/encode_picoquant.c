@@ -106,20 +106,19 @@ static ks_status event(ks_writer *writer, int64_t tick, const ks_event *event) {
     uint32_t markers = 0;
     if (tick < 0 || tick >> 62)
         return ks_encoder_refuse(tick, "times from 0 to 2^62", tick);
-    for (uint32_t lane = 0; lane < KS_LANES; lane++)
-        if ((event->lanes >> lane & 1) &&
-            (raw[lane] < 0 ||
-             (raw[lane] > LAST_INPUT && (raw[lane] < FIRST_MARKER || raw[lane] > LAST_MARKER))))
-            return ks_encoder_refuse(tick, "channels 0..63 and markers 1001..1004", raw[lane]);
+    for (uint32_t rest = event->lanes; rest; rest &= rest - 1) {
+        const int32_t channel = raw[ks_lowest_lane(rest)];
+        if (channel < 0 || (channel > LAST_INPUT && (channel < FIRST_MARKER || channel > LAST_MARKER)))
+            return ks_encoder_refuse(tick, "channels 0..63 and markers 1001..1004", channel);
+    }
     KS_TRY(catch_up(writer, tick));
     uint32_t within = (uint32_t)(tick - writer->clock);
-    for (uint32_t lane = 0; lane < KS_LANES; lane++) {
-        if (!(event->lanes >> lane & 1))
-            continue;
-        if (raw[lane] >= FIRST_MARKER)
-            markers |= 1u << (raw[lane] - FIRST_MARKER);
+    for (uint32_t rest = event->lanes; rest; rest &= rest - 1) {
+        const int32_t channel = raw[ks_lowest_lane(rest)];
+        if (channel >= FIRST_MARKER)
+            markers |= 1u << (channel - FIRST_MARKER);
         else
-            record(writer, raw[lane] == 0 ? SPECIAL : (uint32_t)raw[lane] - 1, within);
+            record(writer, channel == 0 ? SPECIAL : (uint32_t)channel - 1, within);
     }
     if (markers)
         record(writer, SPECIAL + markers, within);

@@ -18,11 +18,9 @@ static ks_status swabian_event(ks_writer *writer, int64_t tick, const ks_event *
         ks_encoder_word(writer, TYPE_ERROR, 8);
         ks_encoder_word(writer, (uint64_t)tick, 8);
     }
-    for (uint32_t lane = 0; lane < KS_LANES; lane++) {
-        if (!(event->lanes >> lane & 1))
-            continue;
+    for (uint32_t rest = event->lanes; rest; rest &= rest - 1) {
         ks_encoder_word(writer, TYPE_TAG, 4);
-        ks_encoder_word(writer, (uint32_t)writer->options.lanes.raw[lane], 4);
+        ks_encoder_word(writer, (uint32_t)writer->options.lanes.raw[ks_lowest_lane(rest)], 4);
         ks_encoder_word(writer, (uint64_t)tick, 8);
     }
     return KS_OK;
@@ -60,10 +58,8 @@ static ks_status s15_event(ks_writer *writer, int64_t tick, const ks_event *even
     uint64_t pattern = 0;
     if (tick < 0)
         return ks_encoder_refuse(tick, "times from 0", tick);
-    for (uint32_t lane = 0; lane < KS_LANES; lane++) {
-        int32_t raw = writer->options.lanes.raw[lane];
-        if (!(event->lanes >> lane & 1))
-            continue;
+    for (uint32_t rest = event->lanes; rest; rest &= rest - 1) {
+        const int32_t raw = writer->options.lanes.raw[ks_lowest_lane(rest)];
         if (raw < 1 || raw > 4)
             return ks_encoder_refuse(tick, "detectors 1..4", raw);
         pattern |= UINT64_C(1) << (raw - 1);
@@ -90,16 +86,14 @@ static void qutag_header(ks_writer *writer) {
 static ks_status qutag_event(ks_writer *writer, int64_t tick, const ks_event *event) {
     if (tick < 0 || tick >> 62)
         return ks_encoder_refuse(tick, "times from 0 to 2^62", tick);
-    for (uint32_t lane = 0; lane < KS_LANES; lane++) {
-        int32_t raw = writer->options.lanes.raw[lane];
-        if ((event->lanes >> lane & 1) && (raw < 0 || raw > UINT16_MAX))
+    for (uint32_t rest = event->lanes; rest; rest &= rest - 1) {
+        const int32_t raw = writer->options.lanes.raw[ks_lowest_lane(rest)];
+        if (raw < 0 || raw > UINT16_MAX)
             return ks_encoder_refuse(tick, "channels 0..65535", raw);
     }
-    for (uint32_t lane = 0; lane < KS_LANES; lane++) {
-        if (!(event->lanes >> lane & 1))
-            continue;
+    for (uint32_t rest = event->lanes; rest; rest &= rest - 1) {
         ks_encoder_word(writer, (uint64_t)tick, 8);
-        ks_encoder_word(writer, (uint16_t)writer->options.lanes.raw[lane], 2);
+        ks_encoder_word(writer, (uint16_t)writer->options.lanes.raw[ks_lowest_lane(rest)], 2);
     }
     return KS_OK;
 }
@@ -116,11 +110,9 @@ static void csv_header(ks_writer *writer) {
 
 static ks_status csv_event(ks_writer *writer, int64_t tick, const ks_event *event) {
     char text[40];
-    for (uint32_t lane = 0; lane < KS_LANES; lane++) {
-        if (!(event->lanes >> lane & 1))
-            continue;
-        int n =
-            snprintf(text, sizeof text, "%lld,%d\n", (long long)tick, (int)writer->options.lanes.raw[lane]);
+    for (uint32_t rest = event->lanes; rest; rest &= rest - 1) {
+        const int n = snprintf(text, sizeof text, "%lld,%d\n", (long long)tick,
+                               (int)writer->options.lanes.raw[ks_lowest_lane(rest)]);
         ks_encoder_bytes(writer, text, (size_t)n);
     }
     return KS_OK;

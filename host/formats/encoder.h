@@ -3,6 +3,8 @@
 #ifndef KS_HOST_FORMATS_ENCODER_H
 #define KS_HOST_FORMATS_ENCODER_H
 
+#include <string.h>
+
 #include "host/formats/writer.h"
 
 /* No event needs more bytes than this, filling records before it apart; headers fit in KS_WRITER_ROOM. */
@@ -35,8 +37,23 @@ extern const ks_encoder ks_encoder_ptu, ks_encoder_hydraharp_raw, ks_encoder_swa
     ks_encoder_qutag, ks_encoder_qutag_raw, ks_encoder_csv, ks_encoder_slots;
 
 /* Append; the caller knows that there is room. */
-void ks_encoder_bytes(ks_writer *writer, const void *data, size_t n);
-void ks_encoder_word(ks_writer *writer, uint64_t word, int bytes);
+static inline void ks_encoder_bytes(ks_writer *writer, const void *data, size_t n) {
+    memcpy(writer->out, data, n);
+    writer->out += n;
+    writer->room -= n;
+    writer->bytes += n;
+}
+static inline void ks_encoder_word(ks_writer *writer, uint64_t word, int bytes) {
+    uint8_t out[8];
+    for (int i = 0; i < 8; i++)
+        out[i] = (uint8_t)(word >> 8 * i);
+    ks_encoder_bytes(writer, out, (size_t)bytes);
+}
+
+/* Every lane of an event, most of which have one: for (uint32_t rest = lanes; rest; rest &= rest - 1). */
+static inline uint32_t ks_lowest_lane(uint32_t rest) {
+    return (uint32_t)__builtin_ctz(rest);
+}
 /* KS_ERR_LIMIT: "time T ticks: EXPECTED". */
 ks_status ks_encoder_refuse(int64_t tick, const char *expected, int64_t found);
 

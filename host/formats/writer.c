@@ -85,22 +85,6 @@ void ks_writer_destroy(ks_writer *writer) {
     free(writer);
 }
 
-/* ---- bytes */
-
-void ks_encoder_bytes(ks_writer *writer, const void *data, size_t n) {
-    memcpy(writer->out, data, n);
-    writer->out += n;
-    writer->room -= n;
-    writer->bytes += n;
-}
-
-void ks_encoder_word(ks_writer *writer, uint64_t word, int bytes) {
-    uint8_t out[8];
-    for (int i = 0; i < bytes; i++)
-        out[i] = (uint8_t)(word >> 8 * i);
-    ks_encoder_bytes(writer, out, (size_t)bytes);
-}
-
 ks_status ks_encoder_refuse(int64_t tick, const char *expected, int64_t found) {
     return ks_fail(KS_ERR_LIMIT, "event at tick %lld: the format holds %s, not %lld", (long long)tick,
                    expected, (long long)found);
@@ -135,11 +119,12 @@ static ks_status to_tick(int64_t *tick, const ks_writer *writer, int64_t time) {
 }
 
 static ks_status check_lanes(const ks_writer *writer, const ks_event *event) {
-    for (uint32_t lane = 0; lane < KS_LANES; lane++)
-        if ((event->lanes >> lane & 1) &&
-            (lane >= writer->options.lanes.used || writer->options.lanes.raw[lane] == INT32_MIN))
+    for (uint32_t rest = event->lanes; rest; rest &= rest - 1) {
+        const uint32_t lane = ks_lowest_lane(rest);
+        if (lane >= writer->options.lanes.used || writer->options.lanes.raw[lane] == INT32_MIN)
             return ks_fail(KS_ERR_LIMIT, "event at %lld: lane %u has no channel", (long long)event->time,
                            lane);
+    }
     if (event->lanes == 0)
         return ks_fail(KS_ERR_ARGUMENT, "event at %lld has no lane", (long long)event->time);
     if ((event->flags & KS_EVENT_GAP) && writer->options.format != KS_FORMAT_SWABIAN)
