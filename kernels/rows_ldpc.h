@@ -17,7 +17,7 @@ enum {
     KS_LDPC_ROW_EDGES_MAX = 255, /* edges of one row */
     KS_LDPC_TABLE = 64,          /* entries of a remap table */
     KS_LDPC_HALVINGS = 2,
-    KS_LDPC_EXACT_TOP = 447,  /* ldpc_exact: last entry of its table of magnitudes, */
+    KS_LDPC_EXACT_TOP = 639,  /* ldpc_exact: last entry of its table of magnitudes, */
     KS_LDPC_EXACT_CAP = 8191, /* largest message, */
     KS_LDPC_EXACT_LATE = 262  /* and the u (0.004) below which it is near the end */
 };
@@ -59,7 +59,7 @@ typedef struct ks_ldpc_task {
     const uint64_t *syndrome; /* rows * z bits */
     uint32_t real_bits; /* bits from here on are known to be zero; columns wholly beyond need have no edges */
     uint32_t weight; /* magnitude of a received bit, 1..63; ldpc_exact: its log-likelihood ratio in units of
-                        1/32, 1..511 */
+                        ln 2 / 32, 1..511 */
     uint32_t max_passes;
     uint32_t patience; /* give up after so many passes in a row without u falling by 1/64 of the best seen; 0:
                           never */
@@ -103,11 +103,11 @@ size_t ks_ldpc_exact_bytes(uint32_t columns, uint32_t edges, uint32_t z);
  * ldpc_decode, but: values clamp to -32768..32767, pinned bits have soft = 32767, nothing is halved. In a
  * check of d edges P[e] = phi[min(|v[e]|, TOP)] (ks_ldpc_phi), S = the sum of all P in 32 bits, m[e] = the
  * smallest |v| of the other edges (32767 where there is none); t = min(S - P[e], 2^24 - 1); the magnitude of
- * c[e] is the larger of ks_ldpc_phi_inverse[key(t)] and min(m[e] - 23 bits(d - 1), CAP), where bits(x) counts
+ * c[e] is the larger of ks_ldpc_phi_inverse[key(t)] and min(m[e] - 32 bits(d - 1), CAP), where bits(x) counts
  * the binary digits of x: the sum of the terms e^-|v| is at most d - 1 times the largest, so the second is a
- * bound from below that takes over where the table ends. In a pass that begins with u < LATE the 23 bits(d -
- * 1) are left out: magnitudes grow, and chains of wrong bits of degree 2 come loose. key(0) = 0, else 16
- * power + mantissa + 1 for t = 2^power (1 + mantissa / 16 + ...). */
+ * bound from below that takes over where the table ends. In a pass that begins with u < LATE the 32 bits(d -
+ * 1) are left out: magnitudes grow, and chains of wrong bits of degree 2 come loose. key(0) = 0, else 32
+ * power + mantissa + 1 for t = 2^power (1 + mantissa / 32 + ...). */
 typedef void ks_k_ldpc_exact_fn(ks_ldpc_outcome *outcome, uint64_t *decoded, const ks_ldpc_task *task,
                                 void *state);
 

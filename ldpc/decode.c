@@ -119,7 +119,7 @@ static void forget_exact(ks_ldpc_workspace *w, uint16_t rate) {
 uint32_t ks_code_exact_weight(uint16_t rate, double qber) {
     const ks_code_rate *r = ks_code_rate_of(rate);
     double q = qber > 0 ? qber : ks_code_threshold(&ks_family[r->base], r->merges);
-    double weight = round(32 * log((1 - q) / q));
+    double weight = round(32 * log2((1 - q) / q));
     return weight < 1 ? 1 : weight < 511 ? (uint32_t)weight : 511;
 }
 

@@ -40,42 +40,38 @@ typedef struct wide {
 /* where x == y: b, elsewhere a */
 #define PICK_EQ(x, y, a, b) _mm512_mask_blend_epi16(_mm512_cmpeq_epi16_mask(x, y), a, b)
 
-/* Tables by vpermi2w, 64 entries at a time: faster than gathering. */
-static inline __m512i entries_of(const uint16_t *table, __m512i index) {
-    return _mm512_permutex2var_epi16(LOAD(table), index, LOAD(table + 32));
+/* The table of an index below 128. */
+static inline __m512i entry_of(const uint16_t *table, __m512i index, __mmask32 bit6) {
+    return _mm512_mask_blend_epi16(bit6, _mm512_permutex2var_epi16(LOAD(table), index, LOAD(table + 32)),
+                                   _mm512_permutex2var_epi16(LOAD(table + 64), index, LOAD(table + 96)));
 }
+/* Up to 128 by table, then the octave behind it, shifted. */
 static inline wide PHI(halves index) {
-    __mmask32 bit6 = _mm512_test_epi16_mask(index, ALL(64)), bit7 = _mm512_test_epi16_mask(index, ALL(128));
-    __mmask32 bit8 = _mm512_test_epi16_mask(index, ALL(256));
-    __m512i low01 =
-        _mm512_mask_blend_epi16(bit6, entries_of(phi_low, index), entries_of(phi_low + 64, index));
-    __m512i low23 =
-        _mm512_mask_blend_epi16(bit6, entries_of(phi_low + 128, index), entries_of(phi_low + 192, index));
-    __m512i low45 =
-        _mm512_mask_blend_epi16(bit6, entries_of(phi_low + 256, index), entries_of(phi_low + 320, index));
-    __m512i low0_3 = _mm512_mask_blend_epi16(bit7, low01, low23);
-    __m512i low4_6 = _mm512_mask_blend_epi16(bit7, low45, entries_of(phi_low + 384, index));
-    __m512i low = _mm512_mask_blend_epi16(bit8, low0_3, low4_6);
-    __m512i high01 =
-        _mm512_mask_blend_epi16(bit6, entries_of(phi_high, index), entries_of(phi_high + 64, index));
-    __m512i high = _mm512_mask_blend_epi16(bit7, high01, entries_of(phi_high + 128, index));
-    high = _mm512_maskz_mov_epi16((__mmask32) ~(bit8 | (bit7 & bit6)), high);
-    return (wide){{_mm512_unpacklo_epi16(low, high), _mm512_unpackhi_epi16(low, high)}};
+    const __m512i octave = _mm512_srli_epi16(index, 5), zero = _mm512_setzero_si512();
+    const __mmask32 bit6 = _mm512_test_epi16_mask(index, ALL(64)),
+                    far = _mm512_cmpge_epu16_mask(octave, ALL(4));
+    const __m512i low =
+        _mm512_mask_permutexvar_epi16(entry_of(phi_low, index, bit6), far, index, LOAD(phi_low + 128));
+    const __m512i high =
+        _mm512_mask_permutexvar_epi16(entry_of(phi_high, index, bit6), far, index, LOAD(phi_high + 128));
+    const __m512i shift = SUBU(octave, ALL(4));
+    return (wide){{_mm512_srlv_epi32(_mm512_unpacklo_epi16(low, high), _mm512_unpacklo_epi16(shift, zero)),
+                   _mm512_srlv_epi32(_mm512_unpackhi_epi16(low, high), _mm512_unpackhi_epi16(shift, zero))}};
 }
+/* Exponent and 5 bits of mantissa, which are 32 times a logarithm but for the bend: of a sum t and of 2^e. */
 static inline __m512i key_of(__m512i t) {
-    t = _mm512_min_epu32(t, _mm512_set1_epi32((1 << 24) - 1));
-    __m512i key = _mm512_srli_epi32(_mm512_castps_si512(_mm512_cvtepi32_ps(t)), 19);
-    return _mm512_sub_epi32(key, _mm512_set1_epi32(16 * 127));
+    return _mm512_srli_epi32(_mm512_castps_si512(_mm512_cvtepu32_ps(t)), 18);
 }
+enum { KEY_OF_1 = 32 * 127, KEY_OF_NEAR = KEY_OF_1 + 32 * 18 };
 static inline halves INVERSE(wide t) {
-    __m512i key = _mm512_packus_epi32(key_of(t.part[0]), key_of(t.part[1]));
-    __mmask32 bit6 = _mm512_test_epi16_mask(key, ALL(64)), bit7 = _mm512_test_epi16_mask(key, ALL(128));
-    __mmask32 bit8 = _mm512_test_epi16_mask(key, ALL(256));
-    const uint16_t *table = inverse_halves;
-    __m512i v01 = _mm512_mask_blend_epi16(bit6, entries_of(table, key), entries_of(table + 64, key));
-    __m512i v23 = _mm512_mask_blend_epi16(bit6, entries_of(table + 128, key), entries_of(table + 192, key));
-    __m512i v45 = _mm512_mask_blend_epi16(bit6, entries_of(table + 256, key), entries_of(table + 320, key));
-    return _mm512_mask_blend_epi16(bit8, _mm512_mask_blend_epi16(bit7, v01, v23), v45);
+    const __m512i key =
+        MINU(_mm512_packus_epi32(key_of(t.part[0]), key_of(t.part[1])), ALL(KEY_OF_1 + 24 * 32 - 1));
+    const __m512i index = _mm512_srli_epi16(_mm512_sub_epi16(key, ALL(KEY_OF_NEAR)), 1);
+    const __m512i bend = _mm512_permutexvar_epi16(key, LOAD(inverse_bend));
+    const __m512i far =
+        MINU(_mm512_sub_epi16(ALL(KEY_OF_1 + 32 * 23), _mm512_add_epi16(key, bend)), ALL(KS_LDPC_EXACT_TOP));
+    return _mm512_mask_mov_epi16(far, _mm512_cmpge_epu16_mask(key, ALL(KEY_OF_NEAR)),
+                                 entry_of(inverse_near, index, _mm512_test_epi16_mask(index, ALL(64))));
 }
 #define ADD_WIDE(a, b) _mm512_add_epi32(a, b)
 #define SUB_WIDE(a, b) _mm512_sub_epi32(a, b)
@@ -126,8 +122,8 @@ static inline wide PHI(halves index) {
 }
 static inline __m256i inverse_part(__m256i t) {
     t = _mm256_min_epu32(t, _mm256_set1_epi32((1 << 24) - 1));
-    __m256i key = _mm256_srli_epi32(_mm256_castps_si256(_mm256_cvtepi32_ps(t)), 19);
-    key = _mm256_max_epi32(_mm256_sub_epi32(key, _mm256_set1_epi32(16 * 127 - 1)), _mm256_setzero_si256());
+    __m256i key = _mm256_srli_epi32(_mm256_castps_si256(_mm256_cvtepi32_ps(t)), 18);
+    key = _mm256_max_epi32(_mm256_sub_epi32(key, _mm256_set1_epi32(32 * 127 - 1)), _mm256_setzero_si256());
     return _mm256_i32gather_epi32(ks_ldpc_phi_inverse, key, 4);
 }
 static inline halves INVERSE(wide t) {
@@ -220,8 +216,8 @@ static inline halves INVERSE(wide t) {
         uint32_t x = t.part[i / 4][i % 4], top = (1 << 24) - 1;
         x = x < top ? x : top;
         int power = 31 - __builtin_clz(x | 1);
-        uint32_t mantissa = (uint32_t)((uint64_t)x << 28 >> power >> 24) & 15;
-        out[i] = (int16_t)ks_ldpc_phi_inverse[x ? 16 * (uint32_t)power + mantissa + 1 : 0];
+        uint32_t mantissa = (uint32_t)((uint64_t)x << 28 >> power >> 23) & 31;
+        out[i] = (int16_t)ks_ldpc_phi_inverse[x ? 32 * (uint32_t)power + mantissa + 1 : 0];
     }
     return out;
 }

@@ -29,17 +29,17 @@
 #undef decode_soft
 
 /* Sizes and limits of kernels/rows_ldpc.h. */
-#define DECODE_PHI 448
+#define DECODE_PHI 640
 #define DECODE_CAP 8191
 #define DECODE_LATE 262
 
-/* Key of the inverse table: 0 for 0, else 16 keys between powers of two. */
+/* Key of the inverse table: 0 for 0, else 32 keys between powers of two. */
 KS_FN ks_u32 decode_key(ks_u32 sum) {
     const ks_u32 t = sum < 0xffffffu ? sum : 0xffffffu;
     ks_u32 power = 0;
     for (ks_u32 step = 16; step; step /= 2)
         power += t >> (power + step) ? step : 0;
-    return t ? 16 * power + (power >= 4 ? t >> (power - 4) : t << (4 - power)) - 15 : 0;
+    return t ? 32 * power + (power >= 5 ? t >> (power - 5) : t << (5 - power)) - 31 : 0;
 }
 
 #define DECODE_EXACT 1

@@ -32,16 +32,16 @@ static int inverse(uint32_t sum) {
         return ks_ldpc_phi_inverse[0];
     while (t >> power > 1)
         power++;
-    uint32_t mantissa = (uint32_t)((uint64_t)t * 16 >> power) - 16;
-    return ks_ldpc_phi_inverse[16 * power + mantissa + 1];
+    uint32_t mantissa = (uint32_t)((uint64_t)t * 32 >> power) - 32;
+    return ks_ldpc_phi_inverse[32 * power + mantissa + 1];
 }
 
-/* Upper bound of 32 ln(others). */
+/* Upper bound of ln(others), of which 32 units are ln 2. */
 static int shortfall(uint32_t others) {
     int bits = 0;
     for (; others; others >>= 1)
         bits++;
-    return 23 * bits;
+    return 32 * bits;
 }
 
 static int do_check(const ks_ldpc_task *task, uint32_t row, uint32_t i, int late, int16_t *soft, int16_t *c) {
