@@ -23,12 +23,20 @@ for effort in efficient balanced; do
 done
 row $((seconds / 2)) --effort efficient --log2n 20 --qber 0.01,0.02,0.03,0.05,0.08,0.11
 
+# Speed at other instruction sets, one thread.
+for isa in avx2 generic; do
+    for effort in efficient balanced fast; do
+        "$keystill" bench ldpc --json -q --isa $isa --threads 1 --frames "$frames" --seconds 2 --effort $effort --qber 0.01,0.03,0.05,0.08,0.11
+    done
+done
+
 # Waterfalls of single codes, without retries, around the measured limits of both decoders.
 waterfall() { # CODE[-MERGES] FAST-LIMIT
     for decoders in fast exact; do
         list=$(awk -v q="$2" -v decoders="$decoders" 'BEGIN {
-            for (i = 0; i < 6; i++)
-                printf "%s%.5f", i ? "," : "", q * ((decoders == "exact" ? 1.0 : 0.97) + 0.008 * i)
+            q *= decoders == "exact" ? 1.03 : 1
+            for (i = -4; i < 2; i++) # standard deviations of the number of errors
+                printf "%s%.5f", i > -4 ? "," : "", q + i * sqrt(q / 262144)
         }')
         "$keystill" codes measure "$1" --json -q --threads "$threads" --retries 0 --decoders $decoders --frames 400 \
             --seconds 1 --qber "$list"

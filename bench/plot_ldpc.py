@@ -5,13 +5,14 @@
     python3 bench/plot_ldpc.py bench/results/ldpc.jsonl > docs/reconciliation.svg
 
 Left: all disclosed bits over n h(q), retries and failed frames counted, of the presets and frame sizes, with published
-points and the finite-length bound. Right: failures without retries (rows with "retries": 0) of single codes."""
+points and the finite-length bound. Right: failures without retries (rows with "retries": 0) of single codes. Below: speed of
+frames of 2^18 bits by device and preset, of one core or of a whole device that is not the processor."""
 import json
 import math
 import sys
 from statistics import NormalDist
 
-PANEL, HEIGHT, LEFT, TOP, BOTTOM, GAP, LEGEND = 470, 520, 50, 30, 45, 60, 190
+PANEL, HEIGHT, LEFT, TOP, BOTTOM, GAP, LEGEND = 470, 520, 50, 30, 45, 60, 215
 PRESETS = {"fast": "#308040", "balanced": "#3060b0", "efficient": "#b03030"}
 DASHES = {14: "2 3", 16: "6 4", 18: "", 20: "12 3 2 3"}
 # Published: syndrome over n h(q) of LDPC4QKD's own simulations (sum-product, n = 819200 to 1572864) at failure rates of 3e-4 to
@@ -39,13 +40,13 @@ def bound(q, n, failures):
 
 
 class Panel:
-    def __init__(self, left, xs, ys, x_log, y_log, ticks_x, ticks_y, title):
-        self.left, self.xs, self.ys, self.x_log, self.y_log = left, xs, ys, x_log, y_log
-        print('<text x="%d" y="18" font-weight="bold">%s</text>' % (left, title))
+    def __init__(self, left, xs, ys, x_log, y_log, ticks_x, ticks_y, title, top=0):
+        self.left, self.xs, self.ys, self.x_log, self.y_log, self.top = left, xs, ys, x_log, y_log, top
+        print('<text x="%d" y="%d" font-weight="bold">%s</text>' % (left, top + 18, title))
         for q in ticks_x:
             x, y = self.place(q, ys[0])
             print('<path d="M%.1f %.1fV%d" stroke="#ddd"/><text x="%.1f" y="%.1f" text-anchor="middle">%g %%</text>'
-                  % (x, y, TOP, x, y + 16, 100 * q))
+                  % (x, y, top + TOP, x, y + 16, 100 * q))
         for v in ticks_y:
             x, y = self.place(xs[0], v)
             print('<path d="M%.1f %.1fH%d" stroke="#ddd"/><text x="%.1f" y="%.1f" text-anchor="end">%g</text>'
@@ -59,7 +60,7 @@ class Panel:
     def place(self, q, v):
         v = min(max(v, self.ys[0]), self.ys[1])
         return (self.left + PANEL * self.share(q, self.xs, self.x_log),
-                HEIGHT - BOTTOM - (HEIGHT - BOTTOM - TOP) * self.share(v, self.ys, self.y_log))
+                self.top + HEIGHT - BOTTOM - (HEIGHT - BOTTOM - TOP) * self.share(v, self.ys, self.y_log))
 
     def line(self, points, colour, dash="", width=2):
         print('<polyline points="%s" fill="none" stroke="%s" stroke-width="%g"%s/>'
@@ -79,10 +80,9 @@ def draw_mark(x, y, shape, colour):
         print('<circle cx="%.1f" cy="%.1f" r="3.5" fill="%s"/>' % (x, y, colour))
 
 
-def legend(entries):
-    x = LEFT + 2 * PANEL + GAP + 16
+def legend(entries, x, top=0):
     for i, (text, colour, dash, shape) in enumerate(entries):
-        y = TOP + 10 + 17 * i
+        y = top + TOP + 10 + 17 * i
         if shape:
             draw_mark(x + 13, y - 4, shape, colour)
         elif colour:
@@ -91,12 +91,16 @@ def legend(entries):
         print('<text x="%d" y="%d">%s</text>' % (x + (32 if colour else 0), y, text))
 
 
+def is_preset(row):
+    return row.get("retries", 64) > 0 and "efficiency" in row
+
+
 def draw_efficiency(rows, entries):
     panel = Panel(LEFT, (.0028, .125), (1.0, 1.40), True, False, (.003, .005, .01, .02, .03, .05, .08, .11),
                   [1 + .05 * i for i in range(9)], "disclosed bits / (n h)")
     lines = {}
     for row in rows:
-        if row.get("retries", 64) > 0 and "efficiency" in row:
+        if is_preset(row) and row["backend"] == "cpu" and row["isa"].startswith("avx512"):
             key = (round(math.log2(row["frame_bits"])), row["effort"])
             lines.setdefault(key, {})[row["qber"]] = row["efficiency"]
     for (log2n, effort), points in sorted(lines.items()):
@@ -133,16 +137,40 @@ def draw_failures(rows, entries):
     entries += [("right: fast decoder", colours["fast"], "", ""), ("right: exact decoder", colours["exact"], "", "")]
 
 
+def draw_speed(rows):
+    """One line a device and preset; where several rows tell of one point, the last."""
+    panel = Panel(LEFT, (.0028, .125), (.1, 1000), True, True, (.003, .005, .01, .02, .03, .05, .08, .11),
+                  (.1, 1, 10, 100, 1000), "Mbit/s, n = 2^18", HEIGHT)
+    lines = {}
+    for row in rows:
+        if is_preset(row) and row["frame_bits"] == 1 << 18:
+            cpu = row["backend"] == "cpu"
+            device = "one core, " + row["isa"] if cpu else "%s: %s" % (row["backend"], row["device"])
+            lines.setdefault((device, row["effort"]), {})[row["qber"]] = row["core_mbps" if cpu else "throughput_mbps"]
+    devices = sorted({device for device, _ in lines})
+    entries = []
+    for (device, effort), points in sorted(lines.items()):
+        dash = list(DASHES.values())[(devices.index(device) + 2) % len(DASHES)]
+        panel.line(points.items(), PRESETS[effort], dash)
+        for p in points.items():
+            panel.mark(*p, "o", PRESETS[effort])
+        entries.append(("%s, %s" % (effort, device), PRESETS[effort], dash, ""))
+    legend(entries, LEFT + PANEL + GAP, HEIGHT)
+
+
 def main():
     rows = [json.loads(line) for line in open(sys.argv[1])]
     print('<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" font-family="sans-serif" font-size="11">'
-          % (LEFT + 2 * PANEL + GAP + LEGEND + 30, HEIGHT))
+          % (LEFT + 2 * PANEL + GAP + LEGEND + 30, 2 * HEIGHT))
     print('<rect width="100%" height="100%" fill="white"/>')
     entries = []
     draw_efficiency(rows, entries)
     draw_failures(rows, entries)
-    legend(entries)
-    print('<text x="%d" y="%d">QBER</text></svg>' % (LEFT, HEIGHT - 8))
+    legend(entries, LEFT + 2 * PANEL + GAP + 16)
+    draw_speed(rows)
+    for top in (0, HEIGHT):
+        print('<text x="%d" y="%d">QBER</text>' % (LEFT, top + HEIGHT - 8))
+    print('</svg>')
 
 
 main()
