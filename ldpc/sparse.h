@@ -15,11 +15,21 @@ KS_MUST_CHECK ks_status ks_sparse_decoder_create(ks_sparse_decoder **out, const 
                                                  double qber);
 void ks_sparse_decoder_destroy(ks_sparse_decoder *decoder);
 
+/* For another error rate, and for frames that are shortened: bits from `real_bits` (1..columns) on are known
+ * to be zeros, whatever was received there. After create all bits are unknown. */
+KS_MUST_CHECK ks_status ks_sparse_decoder_set(ks_sparse_decoder *decoder, double qber, size_t real_bits);
+
 /* Up to KS_SPARSE_FRAMES frames of ks_matrix_frame_words words, syndromes of ks_matrix_syndrome_words (zeros:
  * code words). `decoded` must not overlap `received`; where outcomes[i].converged is 0 it holds the decoder's
- * last guess. max_passes 0: 200. */
+ * last guess. max_passes 0: 200. The decoder keeps
+ * nothing of the frames. */
 void ks_sparse_decode(ks_sparse_decoder *decoder, ks_ldpc_outcome *outcomes, uint64_t *decoded,
                       const uint64_t *received, const uint64_t *syndrome, uint32_t frames,
                       uint32_t max_passes);
+
+/* Alice's side of it: the syndromes of up to KS_SPARSE_FRAMES frames, laid out as there; bits behind the
+ * columns are ignored. Needs columns + rows words of memory, which is left dirty. */
+void ks_sparse_syndromes(uint64_t *syndromes, const uint64_t *frames, uint32_t count, const ks_matrix *matrix,
+                         uint64_t *memory);
 
 #endif

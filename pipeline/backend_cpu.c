@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The CPU as a device: one queue of jobs, workers that take single tasks (a frame, a hash, a block) from its
- * head. */
+/* The CPU as a device: one queue of jobs, workers that take single tasks (a frame, a group of frames of an
+ * imported code, a hash, a block) from its head. */
 #include <keystill/amplify.h>
 #include <keystill/backend.h>
 #include <keystill/secret.h>
@@ -14,6 +14,7 @@
 #include "kernels/kernels.h"
 #include "ldpc/ldpc.h"
 #include "pipeline/authenticate.h"
+#include "pipeline/backend_code.h"
 #include "pipeline/status.h"
 
 enum { SIZES = (KS_LDPC_LOG2N_MAX - KS_LDPC_LOG2N_MIN) / 2 + 1 };
@@ -23,6 +24,7 @@ typedef struct worker {
     struct cpu *cpu;
     pthread_t thread;
     ks_ldpc_workspace *decoder[SIZES];
+    ks_code_worker *code;
     ks_toeplitz_plan *plan;
     size_t plan_n, plan_m;
 } worker;
@@ -79,7 +81,19 @@ static ks_status toeplitz(worker *w, const ks_job *job) {
                              job->as.toeplitz.seed);
 }
 
+static int is_coded(const ks_job *job) {
+    return (job->op == KS_OP_SYNDROME || job->op == KS_OP_DECODE) && job->as.frames.tasks[0].code;
+}
+
+static ks_status run_group(worker *w, const ks_job *job, size_t index) {
+    const size_t at = index * KS_CODE_GROUP, left = job->as.frames.count - at;
+    return ks_code_worker_run(&w->code, job->op, job->as.frames.tasks + at,
+                              left < KS_CODE_GROUP ? left : KS_CODE_GROUP);
+}
+
 static ks_status run_task(worker *w, ks_job *job, size_t index) {
+    if (is_coded(job))
+        return run_group(w, job, index);
     switch (job->op) {
     case KS_OP_SYNDROME: {
         ks_frame_task *task = &job->as.frames.tasks[index];
@@ -99,7 +113,10 @@ static ks_status run_task(worker *w, ks_job *job, size_t index) {
 /* ---- queue */
 
 static size_t task_count(const ks_job *job) {
-    return job->op == KS_OP_SYNDROME || job->op == KS_OP_DECODE ? job->as.frames.count : 1;
+    if (job->op != KS_OP_SYNDROME && job->op != KS_OP_DECODE)
+        return 1;
+    const size_t frames = job->as.frames.count;
+    return frames && is_coded(job) ? (frames + KS_CODE_GROUP - 1) / KS_CODE_GROUP : frames;
 }
 
 /* With the mutex held: the next task, or NULL. */
@@ -218,6 +235,7 @@ static void close_device(ks_device *device) {
     for (uint32_t i = 0; i < (device->threads ? device->threads : 1); i++) {
         for (int k = 0; k < SIZES; k++)
             ks_ldpc_workspace_destroy(c->workers[i].decoder[k]);
+        ks_code_worker_destroy(c->workers[i].code);
         ks_toeplitz_plan_destroy(c->workers[i].plan);
     }
     (void)pthread_cond_destroy(&c->work);

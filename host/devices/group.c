@@ -59,8 +59,10 @@ static double bits_of(const ks_job *job) {
     if (job->op == KS_OP_TOEPLITZ)
         return (double)job->as.toeplitz.n;
     double bits = 0;
-    for (size_t i = 0; i < job->as.frames.count; i++)
-        bits += (double)((size_t)1 << job->as.frames.tasks[i].log2n);
+    for (size_t i = 0; i < job->as.frames.count; i++) {
+        const ks_frame_task *task = &job->as.frames.tasks[i];
+        bits += (double)(task->code ? task->code->columns : (size_t)1 << task->log2n);
+    }
     return bits;
 }
 

@@ -7,6 +7,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <keystill/code.h>
 #include <keystill/status.h>
 
 #ifdef __cplusplus
@@ -20,17 +21,23 @@ typedef enum ks_op {
     KS_OP_TOEPLITZ = 4  /* privacy amplification of one block */
 } ks_op;
 
-/* One frame of KS_OP_SYNDROME or KS_OP_DECODE. Bits are packed LSB first; a frame holds 2^log2n bits of which
- * the first `real_bits` carry key and the others are agreed zeros. */
+/* One frame of KS_OP_SYNDROME or KS_OP_DECODE, of the library's family or of an imported code. Bits are
+ * packed LSB first. Family (code NULL): a frame holds 2^log2n bits of which the first `real_bits` carry key
+ * and the others are agreed zeros. Imported code: a frame holds `real_bits` bits in (real_bits + 63) / 64
+ * words, zeros behind; the code's other columns are agreed zeros and not stored. Frames are decoded many side
+ * by side, so all tasks of a job agree in code, real_bits, qber and iterations. */
 typedef struct ks_frame_task {
     uint64_t *
         frame; /* SYNDROME: in. DECODE: in the received bits, out the corrected ones (unchanged on failure) */
-    uint64_t *syndrome; /* SYNDROME: out, the mother code's. DECODE: in, that of `rate` */
+    uint64_t *syndrome; /* SYNDROME: out, the mother code's. DECODE: in, that of `rate`. Of an imported code:
+                           (rows + 63) / 64 words, the tail of the last one zero */
     size_t real_bits;
-    double qber; /* DECODE: expected error rate, public */
+    double qber;         /* DECODE: expected error rate, public */
+    const ks_code *code; /* NULL: the family's, by rate and log2n */
     uint16_t rate;
     uint8_t log2n;
-    uint8_t exact;       /* DECODE: 1: a frame that the fast decoder does not correct goes to the exact one */
+    uint8_t exact;       /* DECODE: 1: a frame that the fast decoder does not correct goes to the exact one;
+                            an imported code has one decoder */
     uint8_t converged;   /* DECODE, out: 1 when the syndrome is met */
     uint32_t iterations; /* DECODE, in: the limit of each decoder; out: used, of both */
 } ks_frame_task;
@@ -68,10 +75,12 @@ struct ks_job {
     void *wake_context;
 };
 
-enum { KS_BACKEND_ABI = 1 };
+enum { KS_BACKEND_ABI = 2 };
 
 /* A device as a plugin offers it. Several sessions may submit to one device; jobs complete in any order. A
- * job and all it points to belong to the backend from submit until it is done. */
+ * job and all it points to belong to the backend from submit until it is done. A device that offers SYNDROME
+ * or DECODE may still refuse imported codes: submit returns KS_ERR_UNSUPPORTED then, or the job ends with it.
+ */
 typedef struct ks_device ks_device;
 typedef struct ks_device_vtable {
     uint32_t abi_version; /* KS_BACKEND_ABI */

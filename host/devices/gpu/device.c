@@ -117,6 +117,8 @@ static ks_status submit(ks_device *device, ks_job *job) {
         return ks_fail(KS_ERR_ARGUMENT, "a job without frames");
     if (!ks_lane_supports(job->op))
         return ks_fail(KS_ERR_UNSUPPORTED, "operation %d is not offered by this device", (int)job->op);
+    if (frames && job->as.frames.tasks[0].code)
+        return ks_fail(KS_ERR_UNSUPPORTED, "%s does not serve imported codes", g->device.name);
     job->status = KS_OK;
     job->busy_ns = 0;
     job->link = NULL;
