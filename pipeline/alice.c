@@ -188,14 +188,19 @@ static ks_status send_counts(ks_session *s, ks_block *b) {
 static ks_status send_plan(ks_session *s, ks_block *b) {
     ks_reconciliation *r = &b->reconciliation;
     const double qber = ks_session_qber(s, b);
+    if (r->code && ks_reconciliation_check_code(r, qber) != KS_OK) {
+        ks_block_end(s, b, KS_CAUSE_CODE, 1, "%s", ks_error_detail());
+        return KS_OK;
+    }
     KS_TRY(ks_reconciliation_rates(r, qber, s->config.link.effort));
     ks_reconciliation_fix_classes(r);
     ks_writer w;
     ks_message_begin(&w);
     ks_put_double(&w, qber);
     ks_put_u32(&w, r->count);
-    for (uint32_t i = 0; i < r->count; i++)
+    for (uint32_t i = 0; i < r->count && !r->code; i++)
         ks_put_u16(&w, r->frames[i].rate);
+    b->phase = KS_PHASE_SYNDROMES;
     return ks_message_end(s, b, KS_MSG_PLAN, &w);
 }
 
@@ -205,13 +210,17 @@ static ks_status submit_syndromes(ks_session *s, ks_block *b) {
     ks_batch *batch = ks_batch_new(b, KS_OP_SYNDROME, KS_STAGE_RECONCILE, r->count);
     if (!batch)
         return ks_fail(KS_ERR_MEMORY, "no memory for a job");
-    for (uint32_t i = 0; i < r->count; i++)
-        batch->tasks[i] = (ks_frame_task){.frame = b->key.words + r->frames[i].offset / 64,
-                                          .syndrome = b->mother + r->frames[i].words_at,
-                                          .real_bits = r->frames[i].real_bits,
-                                          .rate = r->frames[i].rate,
-                                          .log2n = r->frames[i].log2n};
-    batch->job.as.frames.count = r->count;
+    for (uint32_t i = 0; i < r->count; i++) {
+        const ks_frame *f = &r->frames[i];
+        ks_frame_task *task = &batch->tasks[batch->job.as.frames.count];
+        *task = ks_reconciliation_task(r, f);
+        task->frame = b->key.words + f->offset / 64;
+        task->syndrome = b->mother + f->words_at;
+        if (r->code && !f->coded_bits)
+            memcpy(task->syndrome, task->frame, (f->real_bits + 63) / 64 * 8);
+        else
+            batch->job.as.frames.count++;
+    }
     ks_batch_submit(s, batch);
     return KS_OK;
 }
@@ -228,8 +237,7 @@ static ks_status announce(ks_session *s, ks_block *b) {
         return KS_OK;
     ks_block_stage(s, b, KS_STAGE_RECONCILE);
     KS_TRY(send_plan(s, b));
-    b->phase = KS_PHASE_SYNDROMES;
-    return submit_syndromes(s, b);
+    return b->ended ? KS_OK : submit_syndromes(s, b);
 }
 
 /* ---- reconciliation */
@@ -239,7 +247,7 @@ static ks_status send_syndromes(ks_session *s, ks_block *b) {
     for (uint32_t first = 0, next; first < r->count; first = next) {
         size_t bytes = 0;
         for (next = first; next < r->count; next++) {
-            size_t more = ks_ldpc_syndrome_bits(r->frames[next].rate, r->frames[next].log2n) / 8;
+            size_t more = ks_reconciliation_syndrome_bytes(r, &r->frames[next]);
             if (bytes && bytes + more > KS_MESSAGE_CHUNK)
                 break;
             bytes += more;
@@ -251,8 +259,9 @@ static ks_status send_syndromes(ks_session *s, ks_block *b) {
         for (uint32_t i = first; i < next; i++) {
             const ks_frame *f = &r->frames[i];
             uint64_t words[(1 << KS_LDPC_LOG2N_MAX) / 64];
-            KS_TRY(ks_ldpc_merge(words, b->mother + f->words_at, f->rate, f->log2n));
-            ks_put(&w, words, ks_ldpc_syndrome_bits(f->rate, f->log2n) / 8);
+            if (!r->code)
+                KS_TRY(ks_ldpc_merge(words, b->mother + f->words_at, f->rate, f->log2n));
+            ks_put(&w, r->code ? b->mother + f->words_at : words, ks_reconciliation_syndrome_bytes(r, f));
         }
         KS_TRY(ks_message_end(s, b, KS_MSG_SYNDROME, &w));
     }

@@ -252,7 +252,8 @@ ks_status ks_block_sift(ks_session *s, ks_block *b) {
     KS_TRY(take_counts(s, b, &counts));
     b->key.bits = b->report.sifted_bits = bits;
     b->report.sample_bits = counts.sampled;
-    KS_TRY(ks_reconciliation_layout(&b->reconciliation, bits, s->config.link.frame_log2));
+    KS_TRY(s->config.code ? ks_reconciliation_layout_code(&b->reconciliation, bits, s->config.code)
+                          : ks_reconciliation_layout(&b->reconciliation, bits, s->config.link.frame_log2));
     KS_TRY(ks_plane_reserve(&b->key, b->reconciliation.padded_bits + 64));
     if (s->config.role == KS_ALICE) {
         uint64_t errors[KS_SIFT_INTENSITIES];

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kernels/rows_sparse.h"
 #include "ldpc/ldpc.h"
 #include "pipeline/key_pool.h"
 #include "pipeline/session_internal.h"
@@ -65,10 +66,10 @@ static ks_status receive_plan(ks_session *s, ks_block *b, ks_cursor *c) {
     ks_reconciliation *r = &b->reconciliation;
     b->expected_qber = ks_get_double(c);
     uint32_t count = ks_get_u32(c);
-    if (c->failed || count != r->count || !(b->expected_qber > 0 && b->expected_qber <= 0.5))
+    if (c->failed || count != r->count || !(b->expected_qber > 0 && b->expected_qber < 0.5))
         return ks_fail(KS_ERR_PROTOCOL, "PLAN: %u frames at error rate %g, expected %u frames", count,
                        b->expected_qber, r->count);
-    for (uint32_t i = 0; i < count; i++) {
+    for (uint32_t i = 0; i < count && !r->code; i++) {
         r->frames[i].rate = ks_get_u16(c);
         if (!c->failed && !ks_ldpc_supports(r->frames[i].rate, r->frames[i].log2n))
             return ks_fail(KS_ERR_PROTOCOL, "PLAN: frame %u has rate %u, which is not served", i,
@@ -88,13 +89,56 @@ static void add_task(const ks_session *s, ks_block *b, ks_batch *batch, uint32_t
     const ks_frame *f = &b->reconciliation.frames[index];
     const size_t i = batch->job.as.frames.count++;
     batch->frames[i] = index;
-    batch->tasks[i] = (ks_frame_task){.frame = b->key.words + f->offset / 64,
-                                      .syndrome = b->syndrome + f->words_at,
-                                      .real_bits = f->real_bits,
-                                      .qber = b->expected_qber,
-                                      .rate = f->rate,
-                                      .log2n = f->log2n,
-                                      .exact = s->config.link.effort != KS_EFFORT_FAST};
+    ks_frame_task *task = &batch->tasks[i];
+    *task = ks_reconciliation_task(&b->reconciliation, f);
+    task->frame = b->key.words + f->offset / 64;
+    task->syndrome = b->syndrome + f->words_at;
+    task->qber = b->expected_qber;
+    task->exact = s->config.link.effort != KS_EFFORT_FAST;
+}
+
+/* The syndrome of one frame into its place; a frame that is its own syndrome is done. */
+static ks_status take_syndrome(ks_block *b, uint32_t index, ks_cursor *c) {
+    ks_reconciliation *r = &b->reconciliation;
+    ks_frame *f = &r->frames[index];
+    const uint64_t bits = ks_reconciliation_syndrome_bits(r, f);
+    const size_t bytes = ks_reconciliation_syndrome_bytes(r, f);
+    const uint8_t *data = ks_get(c, bytes);
+    if (!data)
+        return KS_OK; /* the cursor remembers */
+    if (bits % 8 && data[bytes - 1] >> bits % 8)
+        return ks_fail(KS_ERR_PROTOCOL, "SYNDROME: frame %u has bits behind its %llu", index,
+                       (unsigned long long)bits);
+    memcpy(b->syndrome + f->words_at, data, bytes);
+    if (r->code && !f->coded_bits) {
+        memcpy(b->key.words + f->offset / 64, data, bytes);
+        f->state = KS_FRAME_DONE;
+    }
+    return KS_OK;
+}
+
+static ks_status end_round(ks_session *s, ks_block *b);
+
+/* Gives frames of the first round to a decoder: those of an imported code when a group of them is there. */
+static ks_status try_arrived(ks_session *s, ks_block *b) {
+    const ks_reconciliation *r = &b->reconciliation;
+    const uint32_t group = r->code && b->arrived < r->count ? KS_SPARSE_FRAMES : 1;
+    const uint32_t count = (b->arrived - b->tried) / group * group;
+    if (count == 0)
+        return KS_OK;
+    ks_batch *batch = ks_batch_new(b, KS_OP_DECODE, KS_STAGE_RECONCILE, count);
+    if (!batch)
+        return ks_fail(KS_ERR_MEMORY, "no memory for a job");
+    for (uint32_t i = b->tried; i < b->tried + count; i++)
+        if (r->frames[i].state == KS_FRAME_PENDING)
+            add_task(s, b, batch, i);
+    b->tried += count;
+    if (batch->job.as.frames.count) {
+        ks_batch_submit(s, batch);
+        return KS_OK;
+    }
+    ks_batch_free(batch);
+    return end_round(s, b);
 }
 
 static ks_status receive_syndrome(ks_session *s, ks_block *b, ks_cursor *c) {
@@ -103,25 +147,11 @@ static ks_status receive_syndrome(ks_session *s, ks_block *b, ks_cursor *c) {
     if (c->failed || first != b->arrived || count == 0 || count > r->count - first)
         return ks_fail(KS_ERR_PROTOCOL, "SYNDROME: %u frames from %u, expected %u of %u", count, first,
                        b->arrived, r->count);
-    ks_batch *batch = ks_batch_new(b, KS_OP_DECODE, KS_STAGE_RECONCILE, count);
-    if (!batch)
-        return ks_fail(KS_ERR_MEMORY, "no memory for a job");
-    for (uint32_t i = first; i < first + count && !c->failed; i++) {
-        const ks_frame *f = &r->frames[i];
-        const size_t bytes = ks_ldpc_syndrome_bits(f->rate, f->log2n) / 8;
-        const uint8_t *data = ks_get(c, bytes);
-        if (data)
-            memcpy(b->syndrome + f->words_at, data, bytes);
-        add_task(s, b, batch, i);
-    }
-    ks_status status = ks_cursor_end(c, "SYNDROME");
-    if (status != KS_OK) {
-        ks_batch_free(batch);
-        return status;
-    }
+    for (uint32_t i = first; i < first + count && !c->failed; i++)
+        KS_TRY(take_syndrome(b, i, c));
+    KS_TRY(ks_cursor_end(c, "SYNDROME"));
     b->arrived += count;
-    ks_batch_submit(s, batch);
-    return KS_OK;
+    return try_arrived(s, b);
 }
 
 /* One entry of EXTRA for the next failed frame. */
@@ -155,8 +185,6 @@ static ks_status take_extra(const ks_session *s, ks_block *b, ks_batch *batch, u
     add_task(s, b, batch, index);
     return KS_OK;
 }
-
-static ks_status end_round(ks_session *s, ks_block *b);
 
 static ks_status receive_extra(ks_session *s, ks_block *b, ks_cursor *c) {
     ks_reconciliation *r = &b->reconciliation;
@@ -245,8 +273,20 @@ static ks_status end_round(ks_session *s, ks_block *b) {
     return failed ? KS_OK : send_decoded(s, b);
 }
 
+/* What fills up the last frame: zeros at Alice, so a decoder that finds anything else has found another word.
+ */
+static void clear_padding(ks_block *b) {
+    const uint64_t bits = b->key.bits, end = b->reconciliation.padded_bits / 64;
+    if (bits % 64)
+        b->key.words[bits / 64] &= (UINT64_C(1) << bits % 64) - 1;
+    for (uint64_t w = (bits + 63) / 64; w < end; w++)
+        b->key.words[w] = 0;
+}
+
 static ks_status frames_decoded(ks_session *s, ks_batch *batch) {
     ks_block *b = batch->block;
+    if (batch->frames[batch->job.as.frames.count - 1] == b->reconciliation.count - 1)
+        clear_padding(b);
     for (size_t i = 0; i < batch->job.as.frames.count; i++) {
         b->reconciliation.frames[batch->frames[i]].state =
             batch->tasks[i].converged ? KS_FRAME_DONE : KS_FRAME_FAILED;

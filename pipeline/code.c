@@ -46,7 +46,7 @@ static void put(ks_sha256 *sha, uint32_t value) {
     ks_sha256_update(sha, bytes, sizeof bytes);
 }
 
-static void digest(uint8_t out[KS_CODE_DIGEST_BYTES], const ks_matrix *m) {
+void ks_code_digest(uint8_t digest[KS_CODE_DIGEST_BYTES], const ks_matrix *m) {
     ks_sha256 sha;
     ks_sha256_init(&sha);
     put(&sha, m->rows);
@@ -56,7 +56,7 @@ static void digest(uint8_t out[KS_CODE_DIGEST_BYTES], const ks_matrix *m) {
         for (uint32_t i = m->first[r]; i < m->first[r + 1]; i++)
             put(&sha, m->column[i]);
     }
-    ks_sha256_final(&sha, out);
+    ks_sha256_final(&sha, digest);
 }
 
 ks_status ks_code_of_matrix(ks_code **out, ks_matrix *matrix) {
@@ -77,7 +77,7 @@ ks_status ks_code_of_matrix(ks_code **out, ks_matrix *matrix) {
                         .ones = matrix->ones,
                         .first = matrix->first,
                         .column = matrix->column};
-    digest(o->code.digest, matrix);
+    ks_code_digest(o->code.digest, matrix);
     *out = &o->code;
     return KS_OK;
 }

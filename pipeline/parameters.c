@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The parameters both ends share: wire form, comparison, checks. One list of fields serves all three. */
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "pipeline/message.h"
@@ -41,6 +42,7 @@ void ks_put_parameters(ks_writer *w, const ks_link_parameters *p) {
     FIELDS(INTEGER, REAL)
 #undef INTEGER
 #undef REAL
+    ks_put(w, p->code_digest, sizeof p->code_digest);
 }
 
 void ks_get_parameters(ks_cursor *c, ks_link_parameters *p) {
@@ -53,6 +55,23 @@ void ks_get_parameters(ks_cursor *c, ks_link_parameters *p) {
     FIELDS(INTEGER, REAL)
 #undef INTEGER
 #undef REAL
+    const uint8_t *code = ks_get(c, sizeof p->code_digest);
+    if (code)
+        memcpy(p->code_digest, code, sizeof p->code_digest);
+}
+
+/* The first bytes are enough to tell codes apart for people. */
+typedef struct code_text {
+    char text[40];
+} code_text;
+
+static code_text text_of_code(const uint8_t digest[KS_CODE_DIGEST_BYTES]) {
+    static const uint8_t none[KS_CODE_DIGEST_BYTES];
+    code_text t = {"that of the family"};
+    if (memcmp(digest, none, sizeof none) != 0)
+        (void)snprintf(t.text, sizeof t.text, "%02x%02x%02x%02x%02x%02x%02x%02x...", digest[0], digest[1],
+                       digest[2], digest[3], digest[4], digest[5], digest[6], digest[7]);
+    return t;
 }
 
 ks_status ks_parameters_match(const ks_link_parameters *ours, const ks_link_parameters *theirs) {
@@ -69,6 +88,9 @@ ks_status ks_parameters_match(const ks_link_parameters *ours, const ks_link_para
     FIELDS(INTEGER, REAL)
 #undef INTEGER
 #undef REAL
+    if (memcmp(ours->code_digest, theirs->code_digest, sizeof ours->code_digest) != 0)
+        return ks_fail(KS_ERR_PROTOCOL, "configurations differ: code is %s here, %s at the peer",
+                       text_of_code(ours->code_digest).text, text_of_code(theirs->code_digest).text);
     return KS_OK;
 }
 

@@ -7,6 +7,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <keystill/code.h>
 #include <keystill/session.h>
 #include <keystill/status.h>
 
@@ -18,8 +19,10 @@ typedef enum ks_frame_state {
 } ks_frame_state;
 
 typedef struct ks_frame {
-    uint64_t offset;    /* first bit in the sifted key; a multiple of 64 */
-    uint32_t real_bits; /* key bits; the rest of the 2^log2n is known zeros */
+    uint64_t offset;     /* first bit in the sifted key; a multiple of 64 */
+    uint32_t real_bits;  /* key bits; the rest of the 2^log2n is known zeros */
+    uint32_t coded_bits; /* of an imported code: what decoding takes for received; 0: the frame is its own
+                            syndrome */
     uint8_t log2n;
     uint8_t state;
     uint8_t reported; /* Bob: Alice knows that it is done */
@@ -28,6 +31,7 @@ typedef struct ks_frame {
 } ks_frame;
 
 typedef struct ks_reconciliation {
+    const ks_code *code; /* NULL: the family */
     ks_frame *frames;
     uint32_t count, round;
     uint32_t pending;      /* frames neither done nor dropped */
@@ -40,11 +44,30 @@ typedef struct ks_reconciliation {
     size_t words; /* room for the largest syndromes of all frames */
 } ks_reconciliation;
 
-enum { KS_CLASS_BITS = 5, KS_MAX_ROUNDS = 64 };
+enum {
+    KS_CLASS_BITS = 5,
+    KS_MAX_ROUNDS = 64,
+    /* Columns of an imported code: as many frames as a block may have fit into the messages, and so does a
+       frame. */
+    KS_CODE_COLUMNS_MIN = 1 << 10,
+    KS_CODE_COLUMNS_MAX = 1 << 20
+};
 
 /* Cuts `key_bits` into frames of 2^log2n bits and smaller ones for the rest; a function of its arguments
  * alone. */
 ks_status ks_reconciliation_layout(ks_reconciliation *r, uint64_t key_bits, unsigned log2n);
+/* The same for frames of an imported code, which are of one length (so that they are decoded side by side), a
+ * multiple of 64 bits and at most the code's columns; the others are known zeros. The last frame is filled up
+ * with zeros, which decoding takes for received ones. What is left behind whole frames, when it is no longer
+ * than a syndrome, goes in place of its syndrome. */
+ks_status ks_reconciliation_layout_code(ks_reconciliation *r, uint64_t key_bits, const ks_code *code);
+/* KS_ERR_LIMIT: whatever the code, so short a syndrome cannot correct so high an error rate. */
+ks_status ks_reconciliation_check_code(const ks_reconciliation *r, double qber);
+/* What a frame's task says of its code. */
+ks_frame_task ks_reconciliation_task(const ks_reconciliation *r, const ks_frame *f);
+/* Bits and bytes of the syndrome that is sent first for a frame; the tail of the last byte is zero. */
+uint64_t ks_reconciliation_syndrome_bits(const ks_reconciliation *r, const ks_frame *f);
+size_t ks_reconciliation_syndrome_bytes(const ks_reconciliation *r, const ks_frame *f);
 /* Alice: chooses the rate of every frame for an expected error rate. */
 ks_status ks_reconciliation_rates(ks_reconciliation *r, double qber, ks_effort effort);
 /* Fixes the classes and the room for syndromes from the rates of the first round; before any syndrome is

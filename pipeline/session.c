@@ -27,11 +27,28 @@ void ks_session_config_init(ks_session_config *config, ks_role role) {
     };
 }
 
+/* The digest of the code in use, checked against what the link says. */
+static ks_status choose_code(uint8_t digest[KS_CODE_DIGEST_BYTES], const ks_session_config *config) {
+    static const uint8_t none[KS_CODE_DIGEST_BYTES];
+    const ks_code *code = config->code;
+    memcpy(digest, code ? code->digest : none, KS_CODE_DIGEST_BYTES);
+    if (memcmp(config->link.code_digest, none, sizeof none) != 0 &&
+        memcmp(config->link.code_digest, digest, sizeof none) != 0)
+        return ks_fail(KS_ERR_ARGUMENT, "the link names another code than the session has");
+    if (code && (code->columns < KS_CODE_COLUMNS_MIN || code->columns > KS_CODE_COLUMNS_MAX ||
+                 code->rows >= code->columns))
+        return ks_fail(KS_ERR_ARGUMENT, "code of %u rows and %u columns: %d to %d columns and fewer rows",
+                       code->rows, code->columns, KS_CODE_COLUMNS_MIN, KS_CODE_COLUMNS_MAX);
+    return KS_OK;
+}
+
 ks_status ks_session_create(ks_session **out, const ks_session_config *config) {
     *out = NULL;
+    uint8_t code_digest[KS_CODE_DIGEST_BYTES];
     if (config->role != KS_ALICE && config->role != KS_BOB)
         return ks_fail(KS_ERR_ARGUMENT, "role must be Alice or Bob");
     KS_TRY(ks_parameters_check(&config->link));
+    KS_TRY(choose_code(code_digest, config));
     if (config->blocks_in_flight < 1 || config->blocks_in_flight > 64)
         return ks_fail(KS_ERR_ARGUMENT, "blocks in flight: 1 to 64");
     if (config->pool_target > KS_POOL_CAPACITY / 2)
@@ -50,6 +67,7 @@ ks_status ks_session_create(ks_session **out, const ks_session_config *config) {
     ks_session *s = NULL;
     KS_TRY(ks_secret_alloc((void **)&s, sizeof *s, KS_SECRET_BLOCK));
     s->config = *config;
+    memcpy(s->config.link.code_digest, code_digest, sizeof code_digest);
     s->out = config->role == KS_ALICE ? KS_ALICE_TO_BOB : KS_BOB_TO_ALICE;
     s->in = config->role == KS_ALICE ? KS_BOB_TO_ALICE : KS_ALICE_TO_BOB;
     s->tail = &s->first;

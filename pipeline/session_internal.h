@@ -89,6 +89,7 @@ struct ks_block {
     uint64_t *mother;     /* Alice: full syndromes, frame after frame */
     uint64_t *syndrome;   /* Bob: syndromes, frame after frame */
     uint32_t arrived;     /* Bob: frames of the round whose syndrome is there */
+    uint32_t tried;       /* Bob: frames of the first round that were given to a decoder, or need none */
     uint32_t extra_at;    /* Bob: first frame that this round's EXTRA has not reached */
     uint32_t failed;      /* Bob: frames that failed in the last round */
     double expected_qber; /* Bob: as announced */

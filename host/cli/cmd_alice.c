@@ -24,6 +24,7 @@ typedef struct alice {
     ks_audit_file *audit;
     ks_keys keys;
     ks_session_config session;
+    ks_code *code;
     ks_device *device;
     ks_state_feed feed;
     ks_session_end end;
@@ -66,6 +67,7 @@ static int configure(alice *a) {
         return ks_cli_fail(KS_EXIT_USAGE, "--states FILE is mandatory");
     if ((result = ks_peer_choice_check(&a->peer)) ||
         (result = ks_link_choice_apply(&a->session.link, &a->link)) ||
+        (result = ks_link_choice_load_code(&a->code, &a->session, &a->link)) ||
         (result = ks_work_choice_apply(&a->session, &a->work)))
         return result;
     a->feed.window = a->window ? a->window : a->session.link.block_slots * (a->session.blocks_in_flight + 2);
@@ -131,6 +133,7 @@ static void clean_up(alice *a) {
     ks_device_close(a->device);
     ks_keys_close(&a->keys);
     ks_state_feed_close(&a->feed);
+    ks_code_destroy(a->code);
 }
 
 int ks_cmd_alice(int argc, char **argv) {

@@ -22,6 +22,7 @@ typedef struct bob {
     ks_audit_file *audit;
     ks_keys keys;
     ks_session_config session;
+    ks_code *code;
     ks_reader_options reader;
     ks_device *device;
     ks_event_feed feed;
@@ -62,6 +63,7 @@ static int configure(bob *b) {
     if ((result = ks_receiver_choice_apply(&b->reader, &b->feed.config, &b->receiver)) ||
         (result = ks_peer_choice_check(&b->peer)) ||
         (result = ks_link_choice_apply(&b->session.link, &b->link)) ||
+        (result = ks_link_choice_load_code(&b->code, &b->session, &b->link)) ||
         (result = ks_work_choice_apply(&b->session, &b->work)))
         return result;
     if (!b->link.intensities)
@@ -134,6 +136,7 @@ static void clean_up(bob *b) {
     ks_device_close(b->device);
     ks_keys_close(&b->keys);
     ks_event_feed_close(&b->feed);
+    ks_code_destroy(b->code);
 }
 
 int ks_cmd_bob(int argc, char **argv) {

@@ -23,6 +23,7 @@ typedef struct distil {
     const char *audit_path;
     ks_audit_file *audit;
     ks_session_config session;
+    ks_code *code;
     ks_reader_options reader;
     ks_event_feed events;
     ks_state_feed prepared;
@@ -72,6 +73,7 @@ static int configure(distil *d) {
         return ks_cli_fail(KS_EXIT_USAGE, "--live makes no sense for recorded files");
     if ((result = ks_receiver_choice_apply(&d->reader, &d->events.config, &d->receiver)) ||
         (result = ks_link_choice_apply(&d->session.link, &d->link)) ||
+        (result = ks_link_choice_load_code(&d->code, &d->session, &d->link)) ||
         (result = ks_work_choice_apply(&d->session, &d->work)))
         return result;
     d->prepared.window =
@@ -182,6 +184,7 @@ static int clean_up(distil *d, int result) {
         result = KS_EXIT_FAILED;
     ks_event_feed_close(&d->events);
     ks_state_feed_close(&d->prepared);
+    ks_code_destroy(d->code);
     return ks_session_audit_close(d->audit, result);
 }
 

@@ -52,6 +52,8 @@ static int parse(ks_link_demo *d, int argc, char **argv) {
          NULL},
         {"backend", 0, KS_OPTION_TEXT, &d->backend, "LIST",
          "each end computes on: auto cpu opencl[:N] cuda[:N], several with commas (auto)", NULL},
+        {"code", 0, KS_OPTION_TEXT, &d->code, "FILE",
+         "reconcile by the matrix of a pchk, alist or qc file instead of the library's codes", NULL},
         {NULL, 0, KS_OPTION_FLAG, NULL, NULL, NULL, NULL}};
     d->format = "ptu";
     size_t n = ks_link_options_table(table, &d->link, "metro-10km");

@@ -2,6 +2,7 @@
 #include "host/cli/code_files.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,6 +12,13 @@
 #include "pipeline/status.h"
 
 #define LONGEST_FILE ((size_t)1 << 31)
+
+ks_code_text ks_code_digest_text(const uint8_t digest[KS_CODE_DIGEST_BYTES]) {
+    ks_code_text t;
+    for (size_t i = 0; i < KS_CODE_DIGEST_BYTES; i++)
+        snprintf(t.text + 2 * i, 3, "%02x", digest[i]);
+    return t;
+}
 
 static int read_all(ks_bytes *out, int fd) {
     uint8_t piece[1 << 16];

@@ -4,6 +4,8 @@
 #ifndef KS_HOST_CLI_CODE_FILES_H
 #define KS_HOST_CLI_CODE_FILES_H
 
+#include <keystill/code.h>
+
 #include "host/formats/codes.h"
 
 /* Where a code comes from: options --from, --pairs, --merges. */
@@ -26,6 +28,12 @@ int ks_code_load(ks_matrix **out, ks_code_format *format, const char *path, cons
 int ks_code_load_named(ks_matrix **out, uint64_t *z, const char *name, const ks_code_source *source,
                        uint64_t log2n);
 int ks_code_is_file(const char *name); /* with a dot or a slash, or "-" */
+
+/* A digest in hexadecimal digits. */
+typedef struct ks_code_text {
+    char text[2 * KS_CODE_DIGEST_BYTES + 1];
+} ks_code_text;
+ks_code_text ks_code_digest_text(const uint8_t digest[KS_CODE_DIGEST_BYTES]);
 
 int ks_codes_import(int argc, char **argv);
 int ks_codes_export(int argc, char **argv);

@@ -7,6 +7,7 @@
 #include "host/cli/cli.h"
 #include "host/cli/code_files.h"
 #include "ldpc/ldpc.h"
+#include "pipeline/code.h"
 
 #define RANK_BYTES ((size_t)64 << 20)
 
@@ -46,6 +47,8 @@ static ks_status gather(facts *f, const ks_matrix *m) {
 }
 
 static void describe(const ks_matrix *m, const facts *f, ks_code_format format, const char *generator) {
+    uint8_t digest[KS_CODE_DIGEST_BYTES];
+    ks_code_digest(digest, m);
     if (ks_cli_json) {
         printf("{\"format\":\"%s\",\"rows\":%u,\"columns\":%u,\"ones\":%u,\"leak\":%.6f,"
                "\"row_degree_least\":%u,\"row_degree_most\":%u,\"column_degree_least\":%u,"
@@ -54,7 +57,8 @@ static void describe(const ks_matrix *m, const facts *f, ks_code_format format, 
                f->row.least, f->row.most, f->column.least, f->column.most, f->girth);
         if (f->rank_known)
             printf("\"rank\":%u,", f->rank);
-        printf("\"generator\":%s}\n", generator ? "\"agrees\"" : "null");
+        printf("\"generator\":%s,\"sha256\":\"%s\"}\n", generator ? "\"agrees\"" : "null",
+               ks_code_digest_text(digest).text);
         return;
     }
     printf("format     %s\n", ks_code_format_name(format));
@@ -70,6 +74,7 @@ static void describe(const ks_matrix *m, const facts *f, ks_code_format format, 
         printf("rank       %u, %u rows too many\n", f->rank, m->rows - f->rank);
     if (generator)
         printf("generator  agrees with the matrix\n");
+    printf("SHA-256    %s\n", ks_code_digest_text(digest).text);
 }
 
 static int check_generator(const ks_matrix *m, const char *path) {

@@ -152,6 +152,8 @@ static void add_common(const ks_link_demo *d, ks_child *c, int side) {
     ks_child_addf(c, "--ring-slots=%d", RING_SLOTS);
     if (d->audit)
         ks_child_addf(c, "--audit=%s.%s", d->audit, side == KS_DEMO_ALICE ? "alice" : "bob");
+    if (d->code)
+        ks_child_addf(c, "--code=%s", d->code);
     if (d->threads)
         ks_child_addf(c, "--threads=%llu", (unsigned long long)d->threads);
     if (d->backend)

@@ -12,6 +12,7 @@ typedef struct ks_link_demo {
     ks_link_options link;
     const char *format;
     const char *audit; /* NULL: none */
+    const char *code;  /* file; NULL: the library's codes */
     uint64_t block, threads;
     const char *backend;
     ks_sim_config config;

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <keystill/self_test.h>
 
+#include "host/cli/code_files.h"
+
 #define TEXT(n, v)                                                                                           \
     { .name = (n), .kind = KS_AUDIT_TEXT, .text = (v) }
 #define INTEGER(n, v)                                                                                        \
@@ -21,6 +23,7 @@ static ks_status write_configuration(ks_audit *audit, const ks_session_config *s
     const ks_link_parameters *p = &session->link;
     const double *mean = p->source.mean, *probability = p->source.probability;
     char link[sizeof p->link + 1];
+    const ks_code_text code = ks_code_digest_text(p->code_digest);
     snprintf(link, sizeof link, "%.*s", (int)sizeof p->link, (const char *)p->link);
     const ks_audit_field fields[] = {
         TEXT("command", ks_cli_command()),
@@ -45,6 +48,7 @@ static ks_status write_configuration(ks_audit *audit, const ks_session_config *s
         NUMBER("qber_limit", p->qber_limit),
         INTEGER("frame_bits", UINT64_C(1) << p->frame_log2),
         TEXT("effort", efforts[p->effort]),
+        TEXT("code", session->code ? code.text : "family"),
         NUMBER("key_sample", p->key_sample),
         INTEGER("key_bytes", p->key_bytes),
         INTEGER("block_detections", p->block_detections),

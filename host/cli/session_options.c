@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "host/cli/code_files.h"
 #include "host/cli/values.h"
 
 enum { LONGEST_TIMEOUT = 1000000, SHORTEST_SILENCE = 2 /* s; signs of life come more often */ };
@@ -135,6 +136,23 @@ int ks_link_choice_apply(ks_link_parameters *out, const ks_link_choice *c) {
     out->key_sample = c->key_sample;
     if (!isnan(c->qber_limit))
         out->qber_limit = c->qber_limit;
+    return 0;
+}
+
+int ks_link_choice_load_code(ks_code **code, ks_session_config *out, const ks_link_choice *c) {
+    *code = NULL;
+    if (!c->code)
+        return 0;
+    ks_bytes file;
+    int result = ks_read_whole(&file, c->code);
+    if (result)
+        return result;
+    ks_status status = ks_code_parse(code, file.data, file.bytes);
+    ks_bytes_release(&file);
+    if (status != KS_OK)
+        return ks_cli_fail_status(status, c->code);
+    out->code = *code;
+    memcpy(out->link.code_digest, (*code)->digest, sizeof out->link.code_digest);
     return 0;
 }
 

@@ -11,7 +11,7 @@
 
 /* Raw values of the options; what was not given keeps the value of ks_link_choice_init. */
 typedef struct ks_link_choice {
-    const char *link, *intensities, *basis_choice, *effort, *key_basis;
+    const char *link, *intensities, *basis_choice, *effort, *key_basis, *code;
     uint64_t block, frame_bits, key_bits, block_detections;
     double efficiency_mismatch, dark_mismatch, dark_probability, epsilon_acceptance, epsilon_amplification,
         qber_limit, key_sample;
@@ -97,6 +97,9 @@ typedef struct ks_link_choice {
         {"effort",    0,     KS_OPTION_TEXT,                                                                   \
          &(c).effort, "HOW", "reconciliation: fast balanced efficient (balanced)",                             \
          NULL},                                                                                                \
+        {"code",    0,      KS_OPTION_TEXT,                                                                    \
+         &(c).code, "FILE", "reconcile by the matrix of a pchk, alist or qc file, at both ends",               \
+         NULL},                                                                                                \
         {"key-bits", 0, KS_OPTION_U64, &(c).key_bits, "N", "bits of an application key (256)", NULL}, {        \
         "block-detections", 0, KS_OPTION_U64, &(c).block_detections, "N",                                      \
             "most detections of a block (64Mi)", NULL                                                          \
@@ -105,6 +108,9 @@ typedef struct ks_link_choice {
 void ks_link_choice_init(ks_link_choice *choice);
 /* Puts the choices over the defaults in *out; 0, or an exit code after saying why. */
 int ks_link_choice_apply(ks_link_parameters *out, const ks_link_choice *choice);
+/* Reads the code of --code, if one is asked for, into *code and the configuration; to be destroyed after the
+ * session. 0, or an exit code after saying why. */
+int ks_link_choice_load_code(ks_code **code, ks_session_config *out, const ks_link_choice *choice);
 /* "0.5:0.7,0.1:0.3" or "single". 0, or -1 for a malformed list. */
 int ks_parse_intensities(ks_source *out, const char *text);
 

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <keystill/backend.h>
+#include <keystill/code.h>
 #include <keystill/event.h>
 #include <keystill/length.h>
 #include <keystill/pool.h>
@@ -49,6 +50,9 @@ typedef struct ks_link_parameters {
         key_sample; /* share of the key basis that Bob announces to know its error rate beforehand, 0 to 0.5:
                      * taken out of the key; 0, the default, is enough where blocks follow each other */
     uint64_t block_detections; /* most detections a block may have; memory is bounded by it */
+    uint8_t
+        code_digest[KS_CODE_DIGEST_BYTES]; /* of the imported code; zeros: the library's family, or, where a
+                                            * session is created with a code, to be filled in from that */
 } ks_link_parameters;
 
 /* ... and what is local. */
@@ -71,7 +75,9 @@ typedef struct ks_session_config {
     uint64_t confirm_after_ns; /* Bob: a block is confirmed by a tag of its own when no other went out for so
                                   long */
     ks_random random;
-    ks_pool *pool; /* borrowed; used by this session alone */
+    ks_pool *pool;       /* borrowed; used by this session alone */
+    const ks_code *code; /* borrowed: reconcile by this code, of 1024 to 2^20 columns and fewer rows, instead
+                          * of the family; frame_log2 and effort have no meaning then. NULL: the family */
 } ks_session_config;
 
 /* Fills what has a sensible default (frame size, effort, epsilons, limits); leaves what the proof needs from
@@ -93,6 +99,7 @@ typedef enum ks_cause {
     KS_CAUSE_CONNECTION, /* lost: with the connection, or with the session */
     KS_CAUSE_INPUT,      /* lost: the input ended inside the block */
     KS_CAUSE_LIFE,       /* refused: the bound on the accumulated epsilon */
+    KS_CAUSE_CODE,       /* refused: the imported code has too little syndrome for the error rate */
     /* The rest are security failures; so many in a row end the session. */
     KS_CAUSE_SIZE,         /* more detections than agreed */
     KS_CAUSE_TEST_QBER,    /* errors of the test basis, or of the sample of the key basis, over the limit */
