@@ -10,7 +10,7 @@
 #include "ldpc/sparse_tables.h"
 #include "pipeline/status.h"
 
-enum { PASSES = 200, PATIENCE = 24 };
+enum { PASSES = 200 };
 
 struct ks_sparse_decoder {
     ks_matrix matrix;
@@ -82,7 +82,7 @@ void ks_sparse_decode(ks_sparse_decoder *decoder, ks_ldpc_outcome *outcomes, uin
                                  .syndrome = syndrome,
                                  .frames = frames,
                                  .max_passes = max_passes ? max_passes : PASSES,
-                                 .patience = PATIENCE};
+                                 .patience = KS_SPARSE_PATIENCE};
     ks_kernels_get()->ldpc_decode_sparse(outcomes, decoded, &task, decoder->state);
     const ks_matrix *m = &decoder->matrix;
     ks_wipe(decoder->state, ks_sparse_state_bytes(m->columns, m->rows, m->ones));

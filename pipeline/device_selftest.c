@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a device must compute right before it is trusted with key: published answers where there are some,
  * else the answers of the plain oracles in kernels/ref, which share nothing with any device's code. */
-#include <keystill/amplify.h>
-#include <keystill/backend.h>
+#include "pipeline/device_selftest.h"
 
+#include <keystill/amplify.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,13 +14,13 @@
 
 enum { LOG2N = 14, BITS = 1 << LOG2N, WORDS = BITS / 64, FRAMES = 3 };
 
-static ks_status do_job(ks_device *device, ks_job *job) {
+ks_status ks_selftest_do(ks_device *device, ks_job *job) {
     KS_TRY(ks_device_submit(device, job));
     ks_device_wait(device, job);
     return job->status == KS_OK ? KS_OK : ks_fail(job->status, "the device could not do the job");
 }
 
-static ks_status wrong(const char *what) {
+ks_status ks_selftest_wrong(const char *what) {
     return ks_fail(KS_ERR_UNAVAILABLE, "wrong answer: %s", what);
 }
 
@@ -113,8 +113,8 @@ static ks_status check_syndrome(ks_device *device, frames *f, uint16_t rate) {
                                       .rate = rate,
                                       .log2n = LOG2N};
     ks_job job = {.op = KS_OP_SYNDROME, .as.frames = {f->tasks, FRAMES}};
-    KS_TRY(do_job(device, &job));
-    return memcmp(f->got, f->mother, sizeof f->got) == 0 ? KS_OK : wrong("syndrome");
+    KS_TRY(ks_selftest_do(device, &job));
+    return memcmp(f->got, f->mother, sizeof f->got) == 0 ? KS_OK : ks_selftest_wrong("syndrome");
 }
 
 static ks_status check_decoding(ks_device *device, frames *f, uint16_t rate, double qber) {
@@ -129,12 +129,12 @@ static ks_status check_decoding(ks_device *device, frames *f, uint16_t rate, dou
                                       .exact = 1,
                                       .iterations = most_passes[k]};
     ks_job job = {.op = KS_OP_DECODE, .as.frames = {f->tasks, FRAMES}};
-    KS_TRY(do_job(device, &job));
+    KS_TRY(ks_selftest_do(device, &job));
     for (int k = 0; k < FRAMES; k++)
         if (f->tasks[k].converged != f->outcomes[k].converged ||
             f->tasks[k].iterations != f->outcomes[k].passes ||
             memcmp(f->got[k], f->want[k], sizeof f->got[k]) != 0)
-            return wrong("decoded frame");
+            return ks_selftest_wrong("decoded frame");
     return KS_OK;
 }
 
@@ -173,8 +173,8 @@ static ks_status check_tag(ks_device *device, const uint8_t key[16], const uint6
                            const uint8_t want[16]) {
     uint8_t tag[16] = {0};
     ks_job job = {.op = KS_OP_HASH, .as.hash = {tag, key, bits, n}};
-    KS_TRY(do_job(device, &job));
-    return memcmp(tag, want, 16) == 0 ? KS_OK : wrong("verification hash");
+    KS_TRY(ks_selftest_do(device, &job));
+    return memcmp(tag, want, 16) == 0 ? KS_OK : ks_selftest_wrong("verification hash");
 }
 
 static ks_status check_hash(ks_device *device) {
@@ -229,10 +229,10 @@ static ks_status check_product(ks_device *device, const struct product *p) {
     ks_status status = key && seed && out ? KS_OK : ks_fail(KS_ERR_MEMORY, "no memory for the self-test");
     if (status == KS_OK) {
         ks_job job = {.op = KS_OP_TOEPLITZ, .as.toeplitz = {out, key, seed, p->n, p->m}};
-        status = do_job(device, &job);
+        status = ks_selftest_do(device, &job);
     }
     if (status == KS_OK && digest_of(out, (p->m + 63) / 64) != p->digest)
-        status = wrong("Toeplitz hash");
+        status = ks_selftest_wrong("Toeplitz hash");
     free(key);
     free(seed);
     free(out);
@@ -242,6 +242,7 @@ static ks_status check_product(ks_device *device, const struct product *p) {
 ks_status ks_device_selftest(ks_device *device) {
     if (device->vtable->supports(device, KS_OP_SYNDROME) || device->vtable->supports(device, KS_OP_DECODE))
         KS_TRY(check_frames(device));
+    KS_TRY(ks_selftest_imported_code(device));
     if (device->vtable->supports(device, KS_OP_HASH))
         KS_TRY(check_hash(device));
     for (size_t i = 0; i < sizeof products / sizeof *products; i++)

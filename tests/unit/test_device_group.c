@@ -14,7 +14,7 @@ typedef struct fake {
     ks_job *waiting[64];
     size_t count, done_frames, jobs, closed;
     size_t fail_after; /* jobs it does before it is lost */
-    int no_hash;
+    int no_hash, no_codes;
 } fake;
 
 static int fake_supports(const ks_device *device, ks_op op) {
@@ -23,6 +23,8 @@ static int fake_supports(const ks_device *device, ks_op op) {
 
 static ks_status fake_submit(ks_device *device, ks_job *job) {
     fake *f = (fake *)device;
+    if (f->no_codes && job->as.frames.tasks[0].code)
+        return KS_ERR_UNSUPPORTED;
     __atomic_store_n(&job->done, 0, __ATOMIC_RELAXED);
     f->waiting[f->count++] = job;
     return KS_OK;
@@ -73,16 +75,22 @@ static void note_loss(void *context, const ks_device *device) {
     ++*(int *)context;
 }
 
-static void decode(ks_device *group, size_t frames) {
+static void decode_by(const ks_code *code, ks_device *group, size_t frames) {
     ks_frame_task tasks[32] = {{0}};
-    for (size_t i = 0; i < frames; i++)
+    for (size_t i = 0; i < frames; i++) {
+        tasks[i].code = code;
         tasks[i].log2n = 14;
+    }
     ks_job job = {.op = KS_OP_DECODE, .as.frames = {tasks, frames}};
     cr_assert_eq(ks_device_submit(group, &job), KS_OK);
     ks_device_wait(group, &job);
     cr_assert_eq(job.status, KS_OK);
     for (size_t i = 0; i < frames; i++)
         cr_assert_eq(tasks[i].converged, 1, "frame %zu was done %d times", i, tasks[i].converged);
+}
+
+static void decode(ks_device *group, size_t frames) {
+    decode_by(NULL, group, frames);
 }
 
 Test(device_group, frames_are_shared_by_speed) {
@@ -147,6 +155,22 @@ Test(device_group, what_a_device_does_not_offer_goes_elsewhere) {
     cr_assert_eq(a.jobs, 0);
     ks_device_close(group);
     cr_assert_eq(cpu.closed, 1, "a fallback that is a member is closed once");
+}
+
+Test(device_group, imported_codes_go_to_the_fallback_where_a_device_refuses_them) {
+    const ks_code code = {.rows = 10, .columns = 100};
+    fake a = fresh(99), cpu = fresh(99);
+    a.no_codes = 1;
+    ks_group_member members[1] = {{.device = &a.device}};
+    ks_device *group;
+    int losses = 0;
+    cr_assert_eq(ks_device_group_open(&group, members, 1, &cpu.device, note_loss, &losses), KS_OK);
+    decode_by(&code, group, 5);
+    cr_assert_eq(cpu.done_frames, 5);
+    decode(group, 5);
+    cr_assert_eq(a.done_frames, 5, "it is there for the family's codes");
+    cr_assert_eq(losses, 0);
+    ks_device_close(group);
 }
 
 Test(device_group, real_devices_give_the_same_syndromes_alone_and_together) {

@@ -18,6 +18,7 @@ typedef struct liar {
     ks_device device;
     ks_device *honest;
     ks_op op;
+    int imported; /* of imported codes alone */
 } liar;
 
 static int lie_supports(const ks_device *device, ks_op op) {
@@ -32,7 +33,8 @@ static ks_status lie_submit(ks_device *device, ks_job *job) {
 static void lie_wait(ks_device *device, ks_job *job) {
     liar *l = (liar *)device;
     ks_device_wait(l->honest, job);
-    if (job->op != l->op)
+    const int frames = job->op == KS_OP_SYNDROME || job->op == KS_OP_DECODE;
+    if (job->op != l->op || (l->imported && !(frames && job->as.frames.tasks[0].code)))
         return;
     if (job->op == KS_OP_SYNDROME)
         job->as.frames.tasks[job->as.frames.count - 1].syndrome[0] ^= 1;
@@ -57,6 +59,11 @@ Test(device_selftest, one_wrong_bit_is_found) {
     for (l.op = KS_OP_SYNDROME; l.op <= KS_OP_TOEPLITZ; l.op++) {
         cr_assert_eq(ks_device_selftest(&l.device), KS_ERR_UNAVAILABLE);
         cr_assert(strstr(ks_error_detail(), "wrong answer"), "%s", ks_error_detail());
+    }
+    l.imported = 1;
+    for (l.op = KS_OP_SYNDROME; l.op <= KS_OP_DECODE; l.op++) {
+        cr_assert_eq(ks_device_selftest(&l.device), KS_ERR_UNAVAILABLE);
+        cr_assert(strstr(ks_error_detail(), "of an imported code"), "%s", ks_error_detail());
     }
     ks_device_close(l.honest);
 }
