@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Alice's side of a block: she learns the detected slots, announces what she prepared, sends syndromes,
  * verifies, draws the seed. Order of the proof: nothing of her states is said before Bob's bases are in. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -188,7 +189,9 @@ static ks_status send_counts(ks_session *s, ks_block *b) {
 static ks_status send_plan(ks_session *s, ks_block *b) {
     ks_reconciliation *r = &b->reconciliation;
     const double qber = ks_session_qber(s, b);
-    if (r->code && ks_reconciliation_check_code(r, qber) != KS_OK) {
+    /* When blocks have failed or been refused, the test basis is the first to tell that the link is better
+     * again. */
+    if (r->code && ks_reconciliation_check_code(r, fmin(qber, b->report.test_qber)) != KS_OK) {
         ks_block_end(s, b, KS_CAUSE_CODE, 1, "%s", ks_error_detail());
         return KS_OK;
     }

@@ -67,8 +67,8 @@ ks_status ks_reconciliation_check_code(const ks_reconciliation *r, double qber) 
     if (r->code->rows < needed)
         return ks_fail(
             KS_ERR_LIMIT,
-            "the code's syndrome of %u bits cannot correct an error rate of %.2f %%: no code does with "
-            "less than %.0f",
+            "the code's syndrome has %u bits, %.2f %% of errors need %.0f at least (an expected QBER or a "
+            "key sample may know better)",
             r->code->rows, 100 * qber, needed);
     return KS_OK;
 }

@@ -61,7 +61,8 @@ ks_status ks_reconciliation_layout(ks_reconciliation *r, uint64_t key_bits, unsi
  * with zeros, which decoding takes for received ones. What is left behind whole frames, when it is no longer
  * than a syndrome, goes in place of its syndrome. */
 ks_status ks_reconciliation_layout_code(ks_reconciliation *r, uint64_t key_bits, const ks_code *code);
-/* KS_ERR_LIMIT: whatever the code, so short a syndrome cannot correct so high an error rate. */
+/* KS_ERR_LIMIT: whatever the code, so short a syndrome cannot correct so high an error rate (Slepian, Wolf: n
+ * h(q) bits at least). */
 ks_status ks_reconciliation_check_code(const ks_reconciliation *r, double qber);
 /* What a frame's task says of its code. */
 ks_frame_task ks_reconciliation_task(const ks_reconciliation *r, const ks_frame *f);

@@ -17,7 +17,7 @@ static const struct {
     [KS_CAUSE_CONNECTION] = {"connection", KS_OUTCOME_LOST, KS_ERR_CLOSED},
     [KS_CAUSE_INPUT] = {"input ended", KS_OUTCOME_LOST, KS_OK},
     [KS_CAUSE_LIFE] = {"epsilon of life", KS_OUTCOME_ABORTED, KS_ERR_SECURITY},
-    [KS_CAUSE_CODE] = {"code too weak", KS_OUTCOME_ABORTED, KS_ERR_LIMIT},
+    [KS_CAUSE_CODE] = {"code too weak", KS_OUTCOME_NOTHING, KS_ERR_LIMIT},
     [KS_CAUSE_SIZE] = {"too many detections", KS_OUTCOME_ABORTED, KS_ERR_LIMIT},
     [KS_CAUSE_TEST_QBER] = {"test QBER", KS_OUTCOME_ABORTED, KS_ERR_SECURITY},
     [KS_CAUSE_KEY_QBER] = {"key QBER", KS_OUTCOME_ABORTED, KS_ERR_SECURITY},

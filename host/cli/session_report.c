@@ -121,7 +121,7 @@ void ks_session_report_block(void *context, const ks_block_report *b) {
     if (!report->quiet && ks_cli_json)
         print_block(report, b);
     pthread_mutex_unlock(&report->lock);
-    if (b->outcome == KS_OUTCOME_ABORTED || b->outcome == KS_OUTCOME_AUTH)
+    if (b->outcome == KS_OUTCOME_ABORTED || b->outcome == KS_OUTCOME_AUTH || b->status == KS_ERR_LIMIT)
         ks_cli_say(1, "%s: block %u: %s: %s", report->who, b->block, outcome_name(b->outcome), b->reason);
     else
         ks_cli_say(2, "%s: block %u: %s, %llu sifted, QBER %.2f %%, efficiency %.3f, %llu secret bits%s%s",

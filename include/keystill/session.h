@@ -86,7 +86,7 @@ KS_API void ks_session_config_init(ks_session_config *config, ks_role role);
 
 typedef enum ks_outcome {
     KS_OUTCOME_KEY,     /* delivered (at Alice: unconfirmed until the peer's next tag) */
-    KS_OUTCOME_NOTHING, /* the length formula gave 0 */
+    KS_OUTCOME_NOTHING, /* the length formula gave 0, or the imported code cannot serve the block */
     KS_OUTCOME_ABORTED, /* QBER over its limit, verification failed, length refused, limit exceeded */
     KS_OUTCOME_AUTH,    /* a tag did not verify */
     KS_OUTCOME_LOST     /* the connection ended before the block did */

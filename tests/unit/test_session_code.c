@@ -276,14 +276,36 @@ Test(session_code, an_error_rate_that_no_such_code_corrects_is_refused) {
     for (int role = 0; role < 2; role++) {
         const ks_block_report *r = report_of(f, role, 0);
         cr_expect_eq(r->cause, KS_CAUSE_CODE, "%s", r->reason);
-        cr_expect_eq(r->outcome, KS_OUTCOME_ABORTED);
+        cr_expect_eq(r->outcome, KS_OUTCOME_NOTHING);
         cr_expect_eq(r->status, KS_ERR_LIMIT);
         cr_expect_eq(report_of(f, role, 1)->outcome, KS_OUTCOME_KEY);
     }
-    cr_expect(strstr(report_of(f, KS_ALICE, 0)->reason, "syndrome of 523 bits"), "%s",
+    cr_expect(strstr(report_of(f, KS_ALICE, 0)->reason, "syndrome has 523 bits, "), "%s",
               report_of(f, KS_ALICE, 0)->reason);
     cr_expect(strstr(report_of(f, KS_BOB, 0)->reason, "code too weak"));
     cr_expect_eq(tallies[0].syndrome_bytes, 0);
+    cr_expect(fixture_keys_identical(f));
+    end_link(f);
+    ks_code_destroy(code);
+}
+
+/* Errors come and go: a block that is published for them does not keep the link from going on. */
+Test(session_code, a_link_that_gets_better_is_served_again) {
+    static const double qber[] = {0.004, 0.08, 0.004, 0.004};
+    enum { ALL = sizeof qber / sizeof *qber };
+    ks_code *code = random_code(ROWS, COLUMNS, 7);
+    fixture *f = new_link(code, code, NULL, NULL);
+    cr_assert_eq(fixture_start(f), KS_OK);
+    for (uint32_t b = 0; b < ALL; b++) {
+        f->qber = qber[b];
+        fixture_run(f, (uint64_t)(b + 1) << 19);
+    }
+    fixture_finish(f);
+    for (uint32_t b = 0; b < ALL; b++)
+        cr_expect_eq(report_of(f, KS_BOB, b)->outcome == KS_OUTCOME_KEY, b != 1, "block %u: %s", b,
+                     report_of(f, KS_ALICE, b)->reason);
+    cr_expect_eq(report_of(f, KS_BOB, 1)->frames_dropped, report_of(f, KS_BOB, 1)->frames,
+                 "what was known before told nothing of the errors of the second block");
     cr_expect(fixture_keys_identical(f));
     end_link(f);
     ks_code_destroy(code);
