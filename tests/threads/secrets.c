@@ -3,7 +3,7 @@
  * rings. When its blocks have ended, none of it is left anywhere in the writable memory of the process (which
  * is what a core file would hold, and more): not Alice's raw bits nor Bob's, not the sifted, the corrected or
  * the final keys; packed at any bit offset, or one bit a byte, a byte's sign, or a 64-bit word. Keys in the
- * rings go when they are taken. */
+ * rings go when they are taken. `secrets imported`: the same by an imported code. */
 #include <fcntl.h>
 #include <keystill/entropy.h>
 #include <keystill/keystill.h>
@@ -244,7 +244,18 @@ static void open_pool(end *e) {
     free(image);
 }
 
-static void start(end *e, ks_role role, ks_device *device) {
+/* Columns of three ones. A block is two frames: nothing of its key is published. */
+static ks_code *make_code(void) {
+    enum { COLUMNS = 20011, ROWS = 6007 };
+    static ks_code_one ones[3 * COLUMNS];
+    ks_code *code;
+    for (uint32_t i = 0; i < 3 * COLUMNS; i++)
+        ones[i] = (ks_code_one){(uint32_t)(i % COLUMNS * mix(i / COLUMNS + 5) % 1000003 % ROWS), i % COLUMNS};
+    require(ks_code_create(&code, ROWS, COLUMNS, ones, 3 * COLUMNS));
+    return code;
+}
+
+static void start(end *e, ks_role role, ks_device *device, const ks_code *code) {
     const ks_ring_config ring = {.slots = SLOTS, .key_bytes = 32};
     e->memory = mmap(NULL, ks_ring_bytes(&ring), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     require(ks_ring_writer_attach(&e->writer, e->memory, ks_ring_bytes(&ring), &ring, NULL));
@@ -262,6 +273,7 @@ static void start(end *e, ks_role role, ks_device *device) {
     e->seed = 100 + (uint64_t)role;
     config.session.random = ks_random_seeded(&e->seed);
     config.session.pool = e->pool;
+    config.session.code = code;
     require(ks_engine_create(&e->engine, &config));
     require(ks_engine_connected(e->engine));
 }
@@ -326,14 +338,14 @@ static int take_keys(end *e) {
     return count;
 }
 
-static int run_link(void) {
+static int run_link(const ks_code *code) {
     static end ends[2];
     pthread_t carriers[2];
     ks_device *device;
     require(ks_device_open_cpu(&device, 2));
     for (int role = 0; role < 2; role++) {
         ends[role].peer = &ends[!role];
-        start(&ends[role], (ks_role)role, device);
+        start(&ends[role], (ks_role)role, device, code);
     }
     for (int role = 0; role < 2; role++)
         if (pthread_create(&carriers[role], NULL, carry, &ends[role]) != 0)
@@ -358,8 +370,10 @@ static int run_link(void) {
     return ended && keys > 0 && keys == theirs && found == 0;
 }
 
-int main(void) {
+int main(int argc, char **argv) {
 #ifdef SANITIZED
+    (void)argc;
+    (void)argv;
     puts("skipped: a sanitizer keeps freed memory and shadows");
     return 0;
 #endif
@@ -368,5 +382,8 @@ int main(void) {
         fputs("the search does not find what is there\n", stderr);
         return 1;
     }
-    return run_link() ? 0 : 1;
+    ks_code *code = argc > 1 && strcmp(argv[1], "imported") == 0 ? make_code() : NULL;
+    const int passed = run_link(code);
+    ks_code_destroy(code);
+    return passed ? 0 : 1;
 }
