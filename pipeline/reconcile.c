@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 #include "ldpc/ldpc.h"
-#include "pipeline/finite_key.h"
 #include "pipeline/status.h"
 
 enum { SMALLEST_FRAME = 14 };

@@ -126,7 +126,7 @@ static void compare(const tally *t, const ks_block_report *r) {
     cr_expect_eq(r->frames_dropped, t->extra_frames);
     cr_expect_eq(r->leakage.dropped, 8 * t->extra_bytes, "frames are whole bytes but for the last one");
     cr_expect_eq(r->disclosed_bits, bits - t->extra_frames * ROWS + frames + r->leakage.dropped);
-    cr_expect_eq(r->leakage.reconciliation, (double)(bits + frames + KS_CLASS_BITS), "the smallest class");
+    cr_expect_eq(r->leakage.reconciliation, bits + frames + KS_CLASS_BITS, "the smallest class");
 }
 
 /* A clean block, one whose frames fail now and then, a clean one again: some are published and paid for, keys
@@ -346,7 +346,7 @@ static void expect_protocol_error(attack a, double qber, const char *text) {
 Test(session_code, what_a_peer_says_of_frames_is_checked) {
     const attack padding = {KS_MSG_SYNDROME, 8 + ROWS / 8, 1 << ROWS % 8}, count = {KS_MSG_PLAN, 8, 1},
                  rate = {KS_MSG_PLAN, 7, 0x7f /* above 1/2 */}, first = {KS_MSG_SYNDROME, 1, 1},
-                 further = {KS_MSG_EXTRA, 8, 2 ^ 1}, unknown = {KS_MSG_EXTRA, 8, 2 ^ 7};
+                 further = {KS_MSG_EXTRA, 8, 0x2 ^ 0x1}, unknown = {KS_MSG_EXTRA, 8, 0x2 ^ 0x7};
     expect_protocol_error(padding, 0.004, "bits behind its 523");
     expect_protocol_error(count, 0.004, "PLAN");
     expect_protocol_error(rate, 0.004, "PLAN");
