@@ -211,6 +211,7 @@ static void add_stages(ks_bench_row *row, const link_bench *b, const ks_session_
                          1e-9 * (double)t->stage_ns[i], 1e-9 * (double)t->compute_ns[i]);
     snprintf(json + used, sizeof json - (size_t)used, "}");
     ks_bench_row_json(row, "stages", json);
+    ks_bench_row_text(row, "limiting_stage", ks_stage_name(ks_session_limiting_stage(t)));
     if (ks_cli_json)
         return;
     ks_cli_say(1, "front end %.3f s", b->frontend_seconds);
@@ -250,6 +251,7 @@ static int report(link_bench *b, double seconds) {
     ks_bench_row_number(&row, "source_secret_mbps", 1e-6 * s.secret_bps);
     ks_bench_row_number(&row, "realtime_factor", s.source_seconds / seconds);
     ks_bench_row_number(&row, "epsilon", totals.epsilon);
+    ks_bench_row_u64(&row, "seed_bytes", totals.seed_bytes);
     add_stages(&row, b, &totals);
     return ks_bench_row_end(&row, seconds, alike);
 }

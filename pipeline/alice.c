@@ -380,29 +380,6 @@ static uint32_t refill_bytes(const ks_session *s, const ks_block *b) {
     return (uint32_t)((want < have ? want : have) * pair);
 }
 
-static ks_status send_seed(ks_session *s, ks_block *b) {
-    const uint64_t bits = b->report.sifted_bits - 1, bytes = (bits + 7) / 8;
-    KS_TRY(ks_plane_reserve(&b->seed, bits + 64));
-    KS_TRY(s->config.random.fill(s->config.random.context, (uint8_t *)b->seed.words, bytes));
-    if (bits % 64)
-        b->seed.words[bits / 64] &= (UINT64_C(1) << bits % 64) - 1;
-    b->seed.bits = bits;
-    ks_writer w;
-    ks_message_begin(&w);
-    ks_put_u64(&w, b->length);
-    ks_put_u32(&w, b->refill);
-    ks_put_u64(&w, bytes);
-    KS_TRY(ks_message_end(s, b, KS_MSG_AMPLIFY, &w));
-    for (uint64_t at = 0; at < bytes; at += KS_MESSAGE_CHUNK) {
-        ks_message_begin(&w);
-        ks_put_u64(&w, at);
-        ks_put(&w, (const uint8_t *)b->seed.words + at,
-               bytes - at < KS_MESSAGE_CHUNK ? bytes - at : KS_MESSAGE_CHUNK);
-        KS_TRY(ks_message_end(s, b, KS_MSG_SEED, &w));
-    }
-    return KS_OK;
-}
-
 static ks_status receive_verdict(ks_session *s, ks_block *b, ks_cursor *c) {
     uint64_t total = 0;
     for (int i = 0; i < KS_MAX_INTENSITIES; i++) {
@@ -422,10 +399,8 @@ static ks_status receive_verdict(ks_session *s, ks_block *b, ks_cursor *c) {
         return KS_OK;
     }
     b->refill = refill_bytes(s, b);
-    ks_block_stage(s, b, KS_STAGE_AMPLIFY);
-    KS_TRY(send_seed(s, b));
-    b->phase = KS_PHASE_HASHING;
-    return ks_block_amplify(s, b);
+    ks_seed_wait(s, b);
+    return KS_OK;
 }
 
 /* ---- tags */

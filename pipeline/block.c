@@ -94,6 +94,7 @@ static void count_totals(ks_session *s, const ks_block_report *r) {
     t->disclosed_bits += r->disclosed_bits;
     t->secret_bits += r->secret_bits;
     t->pool_bits += r->pool_bits;
+    t->seed_bytes += r->seed_bytes;
     t->keys += r->keys;
     t->frames += r->frames;
     t->frames_dropped += r->frames_dropped;
@@ -167,6 +168,7 @@ void ks_block_end(ks_session *s, ks_block *b, ks_cause cause, int tell, const ch
 }
 
 void ks_block_lose_all(ks_session *s, const char *why) {
+    ks_seed_forget(s);
     for (ks_block *b = s->blocks; b; b = b->next)
         ks_block_end(s, b, KS_CAUSE_CONNECTION, 0, "%s", why);
 }

@@ -337,56 +337,6 @@ static ks_status verify(ks_session *s, ks_block *b) {
     return KS_OK;
 }
 
-/* ---- amplification */
-
-static ks_status receive_amplify(ks_session *s, ks_block *b, ks_cursor *c) {
-    uint64_t length = ks_get_u64(c);
-    uint32_t refill = ks_get_u32(c);
-    uint64_t bytes = ks_get_u64(c);
-    KS_TRY(ks_cursor_end(c, "AMPLIFY"));
-    if (b->length || length == 0 || length % 8 || refill % (2 * KS_PAD_BYTES) || refill > KS_REFILL_MAX ||
-        refill > length / 8 || bytes != (b->report.sifted_bits - 1 + 7) / 8)
-        return ks_fail(KS_ERR_PROTOCOL, "AMPLIFY: length %llu, %u bytes for the pool, seed of %llu bytes",
-                       (unsigned long long)length, refill, (unsigned long long)bytes);
-    ks_length_result own;
-    KS_TRY(ks_block_length(s, b, &own));
-    if (length > own.limit || b->report.qber > s->config.link.qber_limit) {
-        ks_block_end(s, b, KS_CAUSE_LENGTH, 1,
-                     "Alice asks for a key of %llu bits, this end computes at most %llu",
-                     (unsigned long long)length, (unsigned long long)own.limit);
-        return KS_OK;
-    }
-    const uint64_t pair = 2 * KS_PAD_BYTES, level = ks_pool_planned_level(s) + refill / pair;
-    if (level < s->config.pool_floor && length / 8 - refill >= pair) {
-        ks_block_end(s, b, KS_CAUSE_FLOOR, 1,
-                     "a key was to leave while the authentication pool would hold %llu pads of at least %llu",
-                     (unsigned long long)level, (unsigned long long)s->config.pool_floor);
-        return KS_OK;
-    }
-    b->length = length;
-    b->refill = refill;
-    return ks_plane_reserve(&b->seed, b->report.sifted_bits + 64);
-}
-
-static ks_status receive_seed(ks_session *s, ks_block *b, ks_cursor *c) {
-    const uint64_t bits = b->report.sifted_bits - 1, whole = (bits + 7) / 8;
-    uint64_t at = ks_get_u64(c);
-    const size_t bytes = c->bytes - c->at;
-    const uint8_t *data = ks_get(c, bytes);
-    if (c->failed || !b->length || at != b->seed_bytes || bytes == 0 || bytes > whole - at)
-        return ks_fail(KS_ERR_PROTOCOL, "SEED: %zu bytes at %llu of %llu, expected %llu", bytes,
-                       (unsigned long long)at, (unsigned long long)whole, (unsigned long long)b->seed_bytes);
-    memcpy((uint8_t *)b->seed.words + at, data, bytes);
-    b->seed_bytes += bytes;
-    if (b->seed_bytes < whole)
-        return KS_OK;
-    if (bits % 64)
-        b->seed.words[bits / 64] &= (UINT64_C(1) << bits % 64) - 1;
-    b->seed.bits = bits;
-    b->phase = KS_PHASE_HASHING;
-    return ks_block_amplify(s, b);
-}
-
 /* ---- tags */
 
 ks_status ks_bob_tag(ks_session *s, ks_block *b) {
@@ -492,9 +442,9 @@ ks_status ks_bob_message(ks_session *s, ks_block *b, const ks_header *h, ks_curs
     if (h->type == KS_MSG_VERIFY && phase == KS_PHASE_VERIFY)
         return receive_verify(s, b, c);
     if (h->type == KS_MSG_AMPLIFY && phase == KS_PHASE_AMPLIFY)
-        return receive_amplify(s, b, c);
+        return ks_seed_amplify(s, b, c);
     if (h->type == KS_MSG_SEED && phase == KS_PHASE_AMPLIFY)
-        return receive_seed(s, b, c);
+        return ks_seed_receive(s, b, c);
     if (h->type == KS_MSG_TAG_A && phase == KS_PHASE_TAG_A)
         return ks_tag_arrived(s, b, c->data - KS_MESSAGE_HEADER, c->bytes + KS_MESSAGE_HEADER);
     return ks_unexpected(b, h);

@@ -32,6 +32,7 @@
     INTEGER("frame size", frame_log2, uint32_t)                                                              \
     INTEGER("reconciliation effort", effort, ks_effort)                                                      \
     INTEGER("key bytes", key_bytes, uint32_t)                                                                \
+    INTEGER("blocks of a seed", seed_batch, uint32_t)                                                        \
     REAL("key-basis sample", key_sample)                                                                     \
     INTEGER("block detections", block_detections, uint64_t)
 
@@ -127,6 +128,8 @@ ks_status ks_parameters_check(const ks_link_parameters *p) {
         return ks_fail(KS_ERR_ARGUMENT, "reconciliation effort: fast, balanced or efficient");
     if (p->key_bytes < 1 || p->key_bytes > 4096)
         return ks_fail(KS_ERR_ARGUMENT, "application keys of %u bytes: 1 to 4096", p->key_bytes);
+    if (p->seed_batch < 1 || p->seed_batch > 64)
+        return ks_fail(KS_ERR_ARGUMENT, "a seed for %u blocks: 1 to 64", p->seed_batch);
     if (p->block_detections < 1000 || p->block_detections > KS_BLOCK_DETECTIONS_MAX)
         return ks_fail(KS_ERR_ARGUMENT, "block detections: 1000 to 10^9");
     return KS_OK;

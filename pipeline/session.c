@@ -17,6 +17,7 @@ void ks_session_config_init(ks_session_config *config, ks_role role) {
                  .frame_log2 = 18,
                  .effort = KS_EFFORT_BALANCED,
                  .key_bytes = 32,
+                 .seed_batch = 1,
                  .block_detections = 1 << 26},
         .blocks_in_flight = 4,
         .failures_to_stop = 8,
@@ -410,9 +411,8 @@ ks_status ks_session_receive(ks_session *s, const uint8_t *message, size_t bytes
     s->totals.bytes_received += bytes;
     s->totals.messages_received++;
     KS_TRY(fault_of_peer(s, receive(s, message, bytes)));
-    ks_status status;
-    if (s->config.role == KS_BOB && s->state == KS_SESSION_OPEN) {
-        status = ks_bob_confirm(s);
+    if (s->state == KS_SESSION_OPEN) {
+        ks_status status = s->config.role == KS_BOB ? ks_bob_confirm(s) : ks_seed_deal(s);
         if (status != KS_OK && status != KS_ERR_EMPTY)
             return ks_session_end(s, status);
     }
@@ -527,12 +527,18 @@ int ks_session_established(const ks_session *s) {
     return s->state == KS_SESSION_OPEN;
 }
 
-/* Alice may still wait for states, or for a job; then the peer owes nothing. */
+/* Bob: the seed of a verified block may wait for others to join it. */
+static int seed_may_wait(const ks_session *s) {
+    return s->config.link.seed_batch > 1 && s->collecting;
+}
+
+/* Alice may still wait for states, for a job or for blocks to share a seed; then the peer owes nothing. */
 static int block_awaits(const ks_session *s, const ks_block *b) {
-    if (b->ended || b->jobs)
+    if (b->ended || b->jobs || b->phase == KS_PHASE_SEED)
         return 0;
-    return s->config.role == KS_BOB ? b->phase != KS_PHASE_COLLECT
-                                    : b->complete && b->answered == b->detections;
+    if (s->config.role == KS_BOB)
+        return b->phase != KS_PHASE_COLLECT && !(b->phase == KS_PHASE_AMPLIFY && seed_may_wait(s));
+    return b->complete && b->answered == b->detections;
 }
 
 int ks_session_awaits(const ks_session *s) {

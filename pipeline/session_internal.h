@@ -43,6 +43,7 @@ typedef enum ks_phase {
     KS_PHASE_TAGGING,   /* Alice: her verification hash */
     KS_PHASE_VERIFY,    /* Bob: the verification tag, then his hash */
     KS_PHASE_VERDICT,   /* Alice: the verdict */
+    KS_PHASE_SEED,      /* Alice: other blocks that the same seed is to serve */
     KS_PHASE_AMPLIFY,   /* Bob: length and seed */
     KS_PHASE_HASHING,   /* both: the Toeplitz job */
     KS_PHASE_TAG_B,     /* Alice: Bob's tag. Bob: a pad to send it */
@@ -98,7 +99,9 @@ struct ks_block {
     uint64_t length; /* l, bits */
     uint32_t refill; /* bytes of it for the pool */
     ks_plane seed;
-    uint64_t seed_bytes; /* arrived or sent */
+    uint64_t seed_bytes, seed_expected; /* Bob: arrived, of how many */
+    int seed_allowed;                   /* Bob: was verified when the latest seed began */
+    uint64_t verdict;                   /* Alice: number of its verdict */
     ks_plane secret;
     int hashed;             /* the Toeplitz job is done */
     int tag_verified;       /* Alice: TAG_B */
@@ -205,6 +208,13 @@ struct ks_session {
     uint64_t first_pad[2];                  /* positions when the session began */
     uint8_t hash_key[2][KS_HASH_KEY_BYTES]; /* of this epoch's tags, drawn from the pool after START */
     int hash_keys;                          /* how many are drawn */
+
+    uint64_t verdicts;    /* Alice: how many keys were verified */
+    ks_plane seed;        /* Bob: the latest one, while it may serve further blocks */
+    uint32_t seed_bearer; /* the block that it came with */
+    uint32_t seed_uses;   /* blocks that it was announced for; 0: none has come yet */
+    int seed_whole;
+    ks_cause seed_refused; /* why its bearer was refused; then it never comes */
 
     uint64_t rate_errors, rate_bits; /* announced key-basis errors of recent blocks */
 
@@ -314,6 +324,18 @@ ks_status ks_block_amplify(ks_session *s, ks_block *b);
 ks_status ks_block_deliver(ks_session *s, ks_block *b);
 ks_status ks_unexpected(const ks_block *b, const ks_header *h);
 double ks_session_qber(const ks_session *s, const ks_block *b);
+
+/* ---- session_seed.c */
+/* Alice: the key of the block is fixed and verified, its length is known. */
+void ks_seed_wait(ks_session *s, ks_block *b);
+/* Alice: draws and sends a seed when enough blocks wait for one, or when no other open block can join them.
+ */
+ks_status ks_seed_deal(ks_session *s);
+/* Bob: AMPLIFY and SEED have arrived. */
+ks_status ks_seed_amplify(ks_session *s, ks_block *b, ks_cursor *c);
+ks_status ks_seed_receive(ks_session *s, ks_block *b, ks_cursor *c);
+/* Both: forgets the latest seed. */
+void ks_seed_forget(ks_session *s);
 
 /* ---- alice.c, bob.c: a message of the block has arrived (cursor at its payload) */
 ks_status ks_alice_message(ks_session *s, ks_block *b, const ks_header *h, ks_cursor *c);

@@ -50,6 +50,7 @@ static ks_status write_configuration(ks_audit *audit, const ks_session_config *s
         TEXT("effort", efforts[p->effort]),
         TEXT("code", session->code ? code.text : "family"),
         NUMBER("key_sample", p->key_sample),
+        INTEGER("seed_batch", p->seed_batch),
         INTEGER("key_bytes", p->key_bytes),
         INTEGER("block_detections", p->block_detections),
         INTEGER("blocks_in_flight", session->blocks_in_flight),

@@ -88,6 +88,10 @@ static int apply_sizes(ks_link_parameters *out, const ks_link_choice *c) {
         out->block_slots = c->block;
     if (c->block_detections)
         out->block_detections = c->block_detections;
+    if (c->seed_batch > 64)
+        return ks_cli_fail(KS_EXIT_USAGE, "--seed-batch expects 1 to 64");
+    if (c->seed_batch)
+        out->seed_batch = (uint32_t)c->seed_batch;
     if (c->key_bits % 8 || c->key_bits > 8 * 4096)
         return ks_cli_fail(KS_EXIT_USAGE, "--key-bits expects a multiple of 8 up to 32768");
     if (c->key_bits)

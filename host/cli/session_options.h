@@ -12,7 +12,7 @@
 /* Raw values of the options; what was not given keeps the value of ks_link_choice_init. */
 typedef struct ks_link_choice {
     const char *link, *intensities, *basis_choice, *effort, *key_basis, *code;
-    uint64_t block, frame_bits, key_bits, block_detections;
+    uint64_t block, frame_bits, key_bits, block_detections, seed_batch;
     double efficiency_mismatch, dark_mismatch, dark_probability, epsilon_acceptance, epsilon_amplification,
         qber_limit, key_sample;
     int random_swap, accept_passive;
@@ -89,6 +89,10 @@ typedef struct ks_link_choice {
          &(c).key_sample,                                                                                      \
          "F",                                                                                                  \
          "share of the key basis announced to estimate its errors, lost to the key (0)",                       \
+         NULL},                                                                                                \
+        {"seed-batch",  0,                                                                                     \
+         KS_OPTION_U64, &(c).seed_batch,                                                                       \
+         "N",           "blocks that share a seed of privacy amplification (1)",                               \
          NULL},                                                                                                \
         {"frame-bits",  0,                                                                                     \
          KS_OPTION_U64, &(c).frame_bits,                                                                       \

@@ -89,6 +89,7 @@ static void print_block(ks_session_report *report, const ks_block_report *b) {
     json_object_set_new(o, "iterations", integer(b->iterations));
     json_object_set_new(o, "secret_bits", integer(b->secret_bits));
     json_object_set_new(o, "pool_bits", integer(b->pool_bits));
+    json_object_set_new(o, "seed_bytes", integer(b->seed_bytes));
     json_object_set_new(o, "keys", integer(b->keys));
     json_object_set_new(o, "epsilon", number(b->epsilon));
     json_object_set_new(o, "stages", stages(b->stage_ns, b->compute_ns));
@@ -194,6 +195,14 @@ void ks_session_report_summary(ks_session_report *report, ks_session_summary *ou
     pthread_mutex_unlock(&report->lock);
 }
 
+ks_stage ks_session_limiting_stage(const ks_session_totals *t) {
+    ks_stage most = KS_STAGE_COLLECT;
+    for (int i = 0; i < KS_STAGE_COUNT; i++)
+        if (t->stage_ns[i] > t->stage_ns[most])
+            most = (ks_stage)i;
+    return most;
+}
+
 static json_t *summary_object(const ks_session_report *report, const ks_session_summary *s,
                               const char *status, const char *reason) {
     const ks_session_totals *t = &s->totals;
@@ -215,6 +224,7 @@ static json_t *summary_object(const ks_session_report *report, const ks_session_
                   {"leak_bits", s->leak_bits},
                   {"secret_bits", t->secret_bits},
                   {"pool_bits", t->pool_bits},
+                  {"seed_bytes", t->seed_bytes},
                   {"keys", t->keys},
                   {"keys_confirmed", t->keys_confirmed},
                   {"frames", t->frames},
@@ -249,6 +259,7 @@ static json_t *summary_object(const ks_session_report *report, const ks_session_
     json_object_set_new(o, "test_only", json_boolean(s->notes & KS_RING_NOTE_TEST));
     json_object_set_new(o, "accepted_passive", json_boolean(s->notes & KS_RING_NOTE_ACCEPTED_PASSIVE));
     json_object_set_new(o, "stages", stages(t->stage_ns, t->compute_ns));
+    json_object_set_new(o, "limiting_stage", json_string(ks_stage_name(ks_session_limiting_stage(t))));
     return o;
 }
 

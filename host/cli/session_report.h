@@ -50,6 +50,9 @@ typedef struct ks_session_summary {
 void ks_session_report_summary(ks_session_report *report, ks_session_summary *out,
                                const ks_session_totals *totals);
 
+/* Where blocks spent the most time, by the driver's clock: collect when the source is the limit. */
+ks_stage ks_session_limiting_stage(const ks_session_totals *totals);
+
 /* Prints the summary: JSON on stdout with --json, else lines. `status` is a word, `reason` may be
  * "". */
 void ks_session_report_print(ks_session_report *report, const ks_session_summary *summary, const char *status,

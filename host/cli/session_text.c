@@ -39,7 +39,7 @@ static void print_stages(FILE *out, const json_t *report) {
         fprintf(out, "%s %s %.2f s", comma, name, number(stage, "seconds"));
         comma = ",";
     }
-    fprintf(out, " (wall time, summed over blocks)\n");
+    fprintf(out, " (wall time, summed over blocks); the limit is %s\n", word(report, "limiting_stage"));
 }
 
 void ks_session_text_print(FILE *out, const json_t *r) {

@@ -49,6 +49,9 @@ typedef struct ks_link_parameters {
     double
         key_sample; /* share of the key basis that Bob announces to know its error rate beforehand, 0 to 0.5:
                      * taken out of the key; 0, the default, is enough where blocks follow each other */
+    uint32_t seed_batch;       /* 1 to 64 blocks share a seed of privacy amplification, drawn when all their
+                                  keys are fixed; 1, the default: each has its own. At most blocks_in_flight
+                                  of either end have any effect */
     uint64_t block_detections; /* most detections a block may have; memory is bounded by it */
     uint8_t
         code_digest[KS_CODE_DIGEST_BYTES]; /* of the imported code; zeros: the library's family, or, where a
@@ -142,6 +145,7 @@ typedef struct ks_block_report {
     uint32_t frames, frames_dropped, rounds;
     uint64_t iterations; /* of all decodings */
     ks_length_result length;
+    uint64_t seed_bytes;  /* of the seed that came with this block; 0: that of another block serves it */
     uint64_t secret_bits; /* l as used: whole bytes */
     uint64_t pool_bits;   /* of these, put into the authentication pool */
     uint32_t keys;        /* application keys made */
@@ -156,6 +160,7 @@ typedef struct ks_session_totals {
     uint64_t slots, detections, sifted_bits, test_bits, test_errors, key_errors, disclosed_bits, secret_bits,
         pool_bits;
     uint64_t keys, keys_confirmed, frames, frames_dropped;
+    uint64_t seed_bytes;
     uint64_t bytes_sent, bytes_received, messages_sent, messages_received;
     uint64_t pads_used; /* of both directions, those skipped included: 128 bits each off secret_bits give the
                            net key */

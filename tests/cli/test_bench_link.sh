@@ -4,7 +4,7 @@ expect 0 "$program" bench link --preset metro-10km --seconds 0.4 --block 40M --t
 says "$out" '"bench":"link","backend":"cpu"'
 says "$out" '"verified":true'
 for field in preset pulses detections sifted_bits qber phase_error efficiency leak_bits secret_bits secret_mbps sifted_mbps \
-    realtime_factor epsilon stages device isa threads commit compiler seconds; do
+    realtime_factor epsilon stages limiting_stage seed_bytes device isa threads commit compiler seconds; do
     says "$out" "\"$field\":"
 done
 expect 2 "$program" bench link --preset no-such-link
