@@ -403,6 +403,13 @@ static ks_status receive(ks_session *s, const uint8_t *message, size_t bytes) {
     return session_level ? receive_session_level(s, &h, &c) : receive_block_level(s, &h, &c);
 }
 
+/* After anything that may have ended a block or brought it on: what waits for that goes on. */
+static ks_status settle(ks_session *s) {
+    ks_status status = s->config.role == KS_ALICE && s->state == KS_SESSION_OPEN ? ks_seed_deal(s) : KS_OK;
+    ks_block_reap(s);
+    return status == KS_OK ? KS_OK : ks_session_end(s, status);
+}
+
 ks_status ks_session_receive(ks_session *s, const uint8_t *message, size_t bytes) {
     if (s->state == KS_SESSION_CLOSED)
         return ks_fail(KS_ERR_CLOSED, "the session has ended");
@@ -411,13 +418,10 @@ ks_status ks_session_receive(ks_session *s, const uint8_t *message, size_t bytes
     s->totals.bytes_received += bytes;
     s->totals.messages_received++;
     KS_TRY(fault_of_peer(s, receive(s, message, bytes)));
-    if (s->state == KS_SESSION_OPEN) {
-        ks_status status = s->config.role == KS_BOB ? ks_bob_confirm(s) : ks_seed_deal(s);
-        if (status != KS_OK && status != KS_ERR_EMPTY)
-            return ks_session_end(s, status);
-    }
-    ks_block_reap(s);
-    return KS_OK;
+    ks_status status = s->config.role == KS_BOB && s->state == KS_SESSION_OPEN ? ks_bob_confirm(s) : KS_OK;
+    if (status != KS_OK && status != KS_ERR_EMPTY)
+        return ks_session_end(s, status);
+    return settle(s);
 }
 
 /* ---- other inputs */
@@ -447,8 +451,7 @@ ks_status ks_session_states(ks_session *s, uint64_t id, const ks_state *states, 
     if (r->block && !r->block->ended)
         status = ks_alice_states(s, r, states);
     free(r);
-    ks_block_reap(s);
-    return status == KS_OK ? KS_OK : ks_session_end(s, status);
+    return status == KS_OK ? settle(s) : ks_session_end(s, status);
 }
 
 void ks_session_job_done(ks_session *s, ks_job *job) {
@@ -466,7 +469,7 @@ void ks_session_job_done(ks_session *s, ks_job *job) {
             (void)ks_session_end(s, status);
     }
     ks_batch_free(batch);
-    ks_block_reap(s);
+    (void)settle(s);
 }
 
 void ks_session_tick(ks_session *s, uint64_t now_ns) {

@@ -16,6 +16,12 @@ static uint32_t batch_size(const ks_session *s) {
     return s->config.link.seed_batch < s->in_flight ? s->config.link.seed_batch : s->in_flight;
 }
 
+/* The wait for other blocks is time of no stage. */
+static void end_wait(ks_session *s, ks_block *b) {
+    if (batch_size(s) > 1)
+        b->stage_started = s->now;
+}
+
 /* Starts the hash of a block whose seed is there; `borrowed`: its own messages did not hold it. */
 static ks_status start(ks_session *s, ks_block *b, int borrowed) {
     const uint64_t bits = seed_bits(b);
@@ -91,6 +97,7 @@ static ks_status deal(ks_session *s, ks_plane *seed, uint32_t count) {
     const uint32_t bearer = b->number;
     for (uint32_t left = count; left > 0; left--, b = next_waiting(s, b->verdict)) {
         const int bears = left == count;
+        end_wait(s, b);
         KS_TRY(send_amplify(s, b, bears ? (seed->bits + 7) / 8 : 0, bearer));
         if (bears)
             KS_TRY(send_seed(s, b, seed));
@@ -210,6 +217,7 @@ ks_status ks_seed_amplify(ks_session *s, ks_block *b, ks_cursor *c) {
         ks_block_end(s, b, s->seed_refused, 1, "block %u, which bears its seed, was refused", bearer);
         return KS_OK;
     }
+    end_wait(s, b);
     b->length = length;
     b->refill = refill;
     if (bears) {
