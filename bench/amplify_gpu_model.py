@@ -2,14 +2,18 @@
 """Operations and bytes of the GPU's Toeplitz kernels, counted from their text, and the time that an H200 would need for them at
 its published rates: a model, nothing measured.
 
-    python3 bench/amplify_gpu_model.py [LOG2_N ...]
+    python3 bench/amplify_gpu_model.py [LOG2_N[xBLOCKS] ...]
+
+A batch of BLOCKS blocks has the launches of one block; its bits count all its blocks, and its time with transfers is that of the
+bus or of the kernels, whichever is longer, since two lanes overlap: key and fresh seed go one way, output the other.
 
 Operations are three-input logic operations of a lane on 32 points a word; additions of addresses and loop control are not in them.
 """
 import sys
 
 SMS, CLOCK, LANES, LOCAL_LANES = 132, 1.98e9, 64, 32  # H200: multiprocessors, Hz, logic and local-memory lanes a clock
-L2_BYTES, LAUNCH = 5.5e12, 3e-6  # bytes a second that kernels move through the second-level cache, seconds between kernels
+L2_BYTES, LAUNCH, BUS = 5.5e12, 3e-6, 55e9  # bytes a second that kernels move through the second-level cache, seconds between kernels,
+# bytes a second of PCIe 5 x16 each way
 LOCAL = 227 * 1024
 TIMES = 67  # product in GF(256), both factors in planes
 SPREAD = 12  # planes of a constant byte
@@ -99,23 +103,28 @@ def transforms(log_n):
 
 
 def main():
-    for log_n in [int(a) for a in sys.argv[1:]] or [20, 23, 27]:
+    for size in sys.argv[1:] or ["20", "20x64", "23", "23x8", "27"]:
+        log_n, blocks = [int(a) for a in (size + "x1").split("x")[:2]]
         kernels = transforms(log_n)
-        print("n = 2^%d, m = n / 2" % log_n)
+        for k in {id(k): k for k in kernels}.values():
+            k.logic, k.local, k.bytes = k.logic * blocks, k.local * blocks, k.bytes * blocks
+        print("n = 2^%d, m = n / 2, %d at a time\n" % (log_n, blocks))
         print("| kernel | launches | logic a bit | local a bit | bytes a bit | us |\n|---|---|---|---|---|---|")
         merged = {}
         for k in kernels:
             merged.setdefault(k.name, []).append(k)
-        n = 1 << log_n
+        n = blocks << log_n
         for name, ks in merged.items():
             print("| %s | %d | %.2f | %.2f | %.2f | %.0f |" % (name, sum(k.launches for k in ks), sum(k.logic for k in ks) / n,
                   sum(k.local for k in ks) / n, sum(k.bytes for k in ks) / n, 1e6 * sum(k.seconds() for k in ks)))
         fresh = sum(k.seconds() for k in kernels)
         cached = sum(k.seconds() for k in kernels if "seed" not in k.name)
-        print("fresh %.0f us = %.0f Gbit/s; cached %.0f us = %.0f Gbit/s; logic alone %.0f / %.0f Gbit/s\n" % (
+        print("fresh %.0f us = %.0f Gbit/s; cached %.0f us = %.0f Gbit/s; logic alone %.0f / %.0f Gbit/s; with transfers, fresh %.0f, of"
+              " the bus alone %.0f\n" % (
             fresh * 1e6, n / fresh / 1e9, cached * 1e6, n / cached / 1e9,
             n / sum(k.logic for k in kernels) * SMS * LANES * CLOCK / 1e9,
-            n / sum(k.logic for k in kernels if "seed" not in k.name) * SMS * LANES * CLOCK / 1e9))
+            n / sum(k.logic for k in kernels if "seed" not in k.name) * SMS * LANES * CLOCK / 1e9,
+            n / max(fresh, n / 4 / BUS) / 1e9, 4 * BUS / 1e9))
 
 
 main()

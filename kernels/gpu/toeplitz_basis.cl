@@ -75,14 +75,15 @@ TOEPLITZ_STEP(toeplitz_step_global4, KS_GLOBAL, ks_u32x4, KS_U32X4(0, 0, 0, 0), 
 TOEPLITZ_STEP(toeplitz_step_global1, KS_GLOBAL, ks_u32, 0, toeplitz_sum1)
 TOEPLITZ_STEP_PAIRS(toeplitz_step_global_pairs, KS_GLOBAL)
 
-/* One step over the first n words of global memory, n a multiple of 256, in block KS_GROUP_Y(): 2^log_a words are divided into
- * units of 8 words for b >= 8, of 2 words otherwise. */
+/* One step over the first n words of each product of a batch, n a multiple of 256; products are `stride` units of eight words
+ * apart. groups_y: product, block of 2 a words, `blocks` of them; 2^log_a words are divided into units of 8 words for b >= 8, of
+ * 2 words otherwise. */
 KS_KERNEL_FN(ks_gpu_toeplitz_basis_step)
-(KS_GLOBAL ks_u32x4 *words, ks_u32 n, ks_u32 log_a, ks_u32 log_b, ks_u32 mode) {
+(KS_GLOBAL ks_u32x4 *words, ks_u32 n, ks_u32 stride, ks_u32 blocks, ks_u32 log_a, ks_u32 log_b, ks_u32 mode) {
     const ks_u32 i = KS_GROUP() * KS_ITEMS() + KS_ITEM();
-    const ks_u64 first = (ks_u64)KS_GROUP_Y() << (log_a + 1);
+    const ks_u64 first = (ks_u64)(KS_GROUP_Y() % blocks) << (log_a + 1);
     const ks_u32 left = n - (ks_u32)first;
-    KS_GLOBAL ks_u32x4 *block = words + first / 8;
+    KS_GLOBAL ks_u32x4 *block = words + (ks_u64)(KS_GROUP_Y() / blocks) * stride + first / 8;
     if (log_b >= 3) {
         if (i < (1u << log_a >> 3) - (1u << log_b >> 3))
             toeplitz_step_global4(block, 1u << log_a >> 3, 1u << log_b >> 3, i, left / 8, mode);
@@ -116,14 +117,16 @@ KS_FN void toeplitz_step_tile(KS_LOCAL_POINTER ks_u32x4 *room, ks_u32 log_size, 
 
 /* Steps from .. from + count - 1 in local memory. A group takes 2^log_width neighbouring words of 2^log_rows rows that are
  * 2^log_stride words apart: all steps with 2^log_stride <= b and 2 a <= 2^(log_rows + log_stride). log_width = log_stride = 0:
- * consecutive words; otherwise both are at least 3. steps: log a | log b << 8. n is a multiple of 8. */
+ * consecutive words; otherwise both are at least 3. steps: log a | log b << 8. n is a multiple of 8. groups_y: products,
+ * `stride` units of eight words apart. */
 KS_KERNEL_FN(ks_gpu_toeplitz_basis_tile)
-(KS_GLOBAL ks_u32x4 *words, KS_GLOBAL const ks_u32 *steps, ks_u32 n, ks_u32 from, ks_u32 count, ks_u32 log_rows, ks_u32 log_stride,
+(KS_GLOBAL ks_u32x4 *words, KS_GLOBAL const ks_u32 *steps, ks_u32 n, ks_u32 stride, ks_u32 from, ks_u32 count, ks_u32 log_rows, ks_u32 log_stride,
  ks_u32 log_width, ks_u32 mode KS_LOCAL_PARAM(room)) {
     KS_LOCAL_BIND(ks_u32x4, room)
     const ks_u32 chunks = log_stride - log_width, log_size = log_rows + log_width, mask = (1u << log_width) - 1;
     const ks_u32 first = (KS_GROUP() >> chunks) << (log_rows + log_stride) |
                          (KS_GROUP() & ((1u << chunks) - 1)) << log_width;
+    words += (ks_u64)KS_GROUP_Y() * stride;
     for (ks_u32 i = KS_ITEM(); i < 1u << (log_size - 3); i += KS_ITEMS()) {
         const ks_u32 at = first + ((8 * i >> log_width) << log_stride) + (8 * i & mask);
         room[i] = at < n ? words[at / 8] : KS_U32X4(0, 0, 0, 0);

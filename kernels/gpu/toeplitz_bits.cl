@@ -25,30 +25,47 @@ KS_FN ks_u32 toeplitz_reverse(ks_u32 x) {
     return x >> 16 | x << 16;
 }
 
-/* out[0 .. words - 1] = the c key bits in reverse order (m = 0), or s[m .. c+m-2] s[0 .. m-1] of the seed from its bit
- * `skipped` (two's complement) on; zero outside of both. */
+/* Blocks of a batch, groups_y of them: what is told of each, in words of 64 bits. Places are in words of 32 bits. */
+#define TOEPLITZ_BLOCK_C 0 /* columns of the matrix */
+#define TOEPLITZ_BLOCK_M 1 /* output bits */
+#define TOEPLITZ_BLOCK_KEY 2
+#define TOEPLITZ_BLOCK_SEED 3
+#define TOEPLITZ_BLOCK_OUT 4
+#define TOEPLITZ_BLOCK_FIELDS 5
+
+/* `words` words of each block, `stride` words apart: its c key bits in reverse order (seed = 0), or s[m .. c+m-2] s[0 .. m-1]
+ * of its seed from bit `skipped` (two's complement) on; zero outside of both. */
 KS_KERNEL_FN(ks_gpu_toeplitz_load)
-(KS_GLOBAL ks_u32 *out, KS_GLOBAL const ks_u32 *in, ks_u64 c, ks_u64 m, ks_u64 skipped, ks_u32 words) {
+(KS_GLOBAL ks_u32 *out, KS_GLOBAL const ks_u32 *in, KS_GLOBAL const ks_u64 *blocks, ks_u64 skipped, ks_u32 words, ks_u32 stride,
+ ks_u32 seed) {
     const ks_u32 w = KS_GROUP() * KS_ITEMS() + KS_ITEM();
+    KS_GLOBAL const ks_u64 *block = blocks + KS_GROUP_Y() * TOEPLITZ_BLOCK_FIELDS;
+    const ks_u64 c = block[TOEPLITZ_BLOCK_C], m = block[TOEPLITZ_BLOCK_M];
     if (w >= words)
         return;
+    out += (ks_u64)KS_GROUP_Y() * stride;
+    in += block[seed ? TOEPLITZ_BLOCK_SEED : TOEPLITZ_BLOCK_KEY];
     const ks_i64 at = 32 * (ks_i64)w + (ks_i64)skipped;
-    if (m)
+    if (seed)
         out[w] = toeplitz_bits(in, m, c - 1, at) ^ toeplitz_bits(in, 0, m, at - (ks_i64)(c - 1));
     else
         out[w] = toeplitz_reverse(toeplitz_bits(in, 0, c, (ks_i64)c - 32 - at));
 }
 
-/* out[0 .. m-1] = product + x[n - m .. n - 1] where x counts (identity = 1), the rest of its 64-bit words zero. */
+/* out[0 .. m-1] of each block = its product, `stride` words apart, + x[c .. c + m - 1] where x counts (identity = 1), the rest
+ * of its 64-bit words zero. */
 KS_KERNEL_FN(ks_gpu_toeplitz_finish)
-(KS_GLOBAL ks_u32 *out, KS_GLOBAL const ks_u32 *product, KS_GLOBAL const ks_u32 *x, ks_u64 n, ks_u64 m, ks_u32 identity) {
+(KS_GLOBAL ks_u32 *out, KS_GLOBAL const ks_u32 *product, KS_GLOBAL const ks_u32 *x, KS_GLOBAL const ks_u64 *blocks, ks_u32 stride,
+ ks_u32 identity) {
     const ks_u32 w = KS_GROUP() * KS_ITEMS() + KS_ITEM();
+    KS_GLOBAL const ks_u64 *block = blocks + KS_GROUP_Y() * TOEPLITZ_BLOCK_FIELDS;
+    const ks_u64 m = block[TOEPLITZ_BLOCK_M];
     if (w >= (m + 63) / 64 * 2)
         return;
-    ks_u32 sum = toeplitz_bits(product, 0, m, 32 * (ks_i64)w);
+    ks_u32 sum = toeplitz_bits(product + (ks_u64)KS_GROUP_Y() * stride, 0, m, 32 * (ks_i64)w);
     if (identity)
-        sum ^= toeplitz_bits(x, n - m, m, 32 * (ks_i64)w);
-    out[w] = sum;
+        sum ^= toeplitz_bits(x + block[TOEPLITZ_BLOCK_KEY], block[TOEPLITZ_BLOCK_C], m, 32 * (ks_i64)w);
+    out[block[TOEPLITZ_BLOCK_OUT] + w] = sum;
 }
 
 /* Schoolbook product of row toeplitz_direct in 32-bit words: a group makes word KS_GROUP() of out, its items share the c key

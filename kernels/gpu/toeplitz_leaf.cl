@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The layers of the Toeplitz transforms below the root. Plane p of points 32 g .. 32 g + 31 is points[p * words + g]. The
+/* The layers of the Toeplitz transforms below the root. Plane p of points 32 g .. 32 g + 31 is points[p * words + g]; the points
+ * of the products of a batch follow one another in each plane. The
  * middle layers join rows of a node and act on the two halves of an element on their own; the leaves are tiles of consecutive
  * points that go forwards, are multiplied by the seed's weights and come back while they are in local memory.
  *
@@ -11,14 +12,15 @@
 #define TOEPLITZ_PASS_APART 17 /* 16 planes */
 #define TOEPLITZ_LEAF_APART 33 /* 32 planes */
 
-/* The layers between root and leaves of a node of 2^(log_rows + log_stride + 5) points: groups_y = node, half. A group takes
+/* The layers between root and leaves of a node of 2^(log_rows + log_stride + 5) points: groups_y = product, node (`nodes`
+ * of them), half. A group takes
  * 2^log_width neighbouring words of the 2^log_rows rows, which are 2^log_stride words apart. depth: layers above. */
 KS_KERNEL_FN(ks_gpu_toeplitz_pass)
-(KS_GLOBAL ks_u32 *points, ks_u32 words, ks_u32 log_stride, ks_u32 log_rows, ks_u32 log_width, ks_u32 mode KS_LOCAL_PARAM(room)) {
+(KS_GLOBAL ks_u32 *points, ks_u32 words, ks_u32 nodes, ks_u32 log_stride, ks_u32 log_rows, ks_u32 log_width, ks_u32 mode KS_LOCAL_PARAM(room)) {
     KS_LOCAL_BIND(ks_u32, room)
-    const ks_u32 node = KS_GROUP_Y() >> 1, count = 1u << (log_rows + log_width), width = 1u << log_width;
+    const ks_u32 place = KS_GROUP_Y() >> 1, node = place % nodes, count = 1u << (log_rows + log_width), width = 1u << log_width;
     KS_GLOBAL ks_u32 *from = points + (ks_u64)(16 * (KS_GROUP_Y() & 1)) * words +
-                             ((ks_u64)node << (log_rows + log_stride)) + (KS_GROUP() << log_width);
+                             ((ks_u64)place << (log_rows + log_stride)) + (KS_GROUP() << log_width);
     for (ks_u32 i = KS_ITEM(); i < 16 * count; i += KS_ITEMS()) {
         const ks_u32 plane = i >> (log_rows + log_width), word = i & (count - 1);
         room[TOEPLITZ_PASS_APART * toeplitz_place(word) + plane] =
@@ -127,13 +129,13 @@ KS_FN void toeplitz_pointwise(KS_LOCAL_POINTER ks_u32 *room, KS_GLOBAL const ks_
         at[i] = r[i];
 }
 
-/* Tiles of 2^log_tile points, 6 <= log_tile <= 16, one a group; `items` is a power of two. The key's points go forwards, are
+/* Tiles of 2^log_tile points, 6 <= log_tile <= 16, one a group, `tiles` a product; `items` is a power of two. The key's points go forwards, are
  * multiplied by the weights and come back; with seed = 1 the weights themselves go forwards, in `points`. */
 KS_KERNEL_FN(ks_gpu_toeplitz_tile)
-(KS_GLOBAL ks_u32 *points, KS_GLOBAL const ks_u32 *weights, ks_u32 words, ks_u32 log_tile, ks_u32 seed KS_LOCAL_PARAM(room)) {
+(KS_GLOBAL ks_u32 *points, KS_GLOBAL const ks_u32 *weights, ks_u32 words, ks_u32 tiles, ks_u32 log_tile, ks_u32 seed KS_LOCAL_PARAM(room)) {
     KS_LOCAL_BIND(ks_u32, room)
     KS_LOCAL ks_u32 base[3 * 32];
-    const ks_u32 count = 1u << (log_tile - 5), tile = KS_GROUP(), first = tile * count;
+    const ks_u32 count = 1u << (log_tile - 5), tile = KS_GROUP() % tiles, first = KS_GROUP() * count;
     const ks_u32 steps = seed ? log_tile : 2 * log_tile;
     for (ks_u32 layer = KS_ITEM(); layer < log_tile; layer += KS_ITEMS()) {
         ks_u32 f[3] = {0, 0, 0};

@@ -2,7 +2,8 @@
 /* The four top layers of the Toeplitz transforms and their borders: packed words enter and leave here. The layers join 16 rows
  * of 2^log_row points; rows that are not there are zero. Constants lie in GF(16), so the eight nibbles of an element go their
  * own ways. A group takes 16 words of points (512 points) of every row: items carry squares of bits (a word of points of one
- * row) in and out, and one nibble of one word through the layers. */
+ * row) in and out, and one nibble of one word through the layers. groups_y: the products of a batch, one after the other in
+ * packed words and in each plane. */
 #include "kernels/gpu/port.h"
 
 #include "kernels/gpu/toeplitz_field.inc"
@@ -108,6 +109,8 @@ KS_KERNEL_FN(ks_gpu_toeplitz_root_forward)
 (KS_GLOBAL ks_u32 *points, KS_GLOBAL const ks_u32 *in, ks_u32 words, ks_u32 log_row, ks_u32 rows, ks_u32 key_rows) {
     KS_LOCAL ks_u32 room[TOEPLITZ_ROOT_ROOM];
     const ks_u32 first = KS_GROUP() * TOEPLITZ_ROOT_WORDS, columns = 1u << (log_row - 5);
+    points += (ks_u64)KS_GROUP_Y() * (rows << (log_row - 5));
+    in += (ks_u64)KS_GROUP_Y() * (rows << (log_row - 1));
     for (ks_u32 square = KS_ITEM(); square < TOEPLITZ_ROOT_WORDS * key_rows; square += KS_ITEMS()) {
         const ks_u32 column = square % TOEPLITZ_ROOT_WORDS, row = square / TOEPLITZ_ROOT_WORDS;
         if (first + column < columns) {
@@ -142,6 +145,8 @@ KS_KERNEL_FN(ks_gpu_toeplitz_root_backward)
 (KS_GLOBAL ks_u32 *out, KS_GLOBAL const ks_u32 *points, ks_u32 words, ks_u32 log_row, ks_u32 rows, ks_u32 out_rows) {
     KS_LOCAL ks_u32 room[TOEPLITZ_ROOT_ROOM];
     const ks_u32 first = KS_GROUP() * TOEPLITZ_ROOT_WORDS, columns = 1u << (log_row - 5);
+    out += (ks_u64)KS_GROUP_Y() * (rows << (log_row - 1));
+    points += (ks_u64)KS_GROUP_Y() * (rows << (log_row - 5));
     const ks_u32 own = KS_ITEM() % TOEPLITZ_ROOT_WORDS, nibble = KS_ITEM() / TOEPLITZ_ROOT_WORDS;
     if (first + own < columns) {
         ks_u32 x[64];
@@ -230,6 +235,8 @@ KS_KERNEL_FN(ks_gpu_toeplitz_root_seed)
 (KS_GLOBAL ks_u32 *weights, KS_GLOBAL const ks_u32 *in, ks_u32 words, ks_u32 log_row, ks_u32 rows, ks_u32 used) {
     KS_LOCAL ks_u32 room[TOEPLITZ_ROOT_ROOM];
     const ks_u32 first = KS_GROUP() * TOEPLITZ_ROOT_WORDS, columns = 1u << (log_row - 5);
+    weights += (ks_u64)KS_GROUP_Y() * (rows << (log_row - 5));
+    in += (ks_u64)KS_GROUP_Y() * (rows << (log_row - 1));
     for (ks_u32 square = KS_ITEM(); square < TOEPLITZ_ROOT_WORDS * rows; square += KS_ITEMS()) {
         const ks_u32 column = square % TOEPLITZ_ROOT_WORDS, row = square / TOEPLITZ_ROOT_WORDS;
         if (first + column < columns) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* amplify PLUGIN: Toeplitz jobs on every device of a plugin against the CPU's: sizes around every border of
- * the kernels, inputs with structure, garbage behind the last bit, n and m changing from job to job. 77:
- * there is no device here. */
+ * the kernels, inputs with structure, garbage behind the last bit, n and m changing from job to job; many
+ * jobs at once, which a device may compute as batches. 77: there is no device here. */
 #include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -69,6 +69,52 @@ static int differs(ks_device *device, size_t n, size_t m, int key_kind, int seed
     return bad;
 }
 
+/* `count` jobs submitted before the first is waited for, n and m around those given and some far from them.
+ * Their number is above what a device takes in one batch when there are more than 64. */
+static int batch_differs(ks_device *device, size_t count, size_t n, size_t m) {
+    enum { MOST = 80 };
+    static ks_job jobs[MOST];
+    uint64_t *key[MOST], *seed[MOST], *out[MOST];
+    int bad = 0;
+    for (size_t i = 0; i < count; i++) {
+        const size_t own_n = i % 7 == 5 ? n / 2 + draw() % n : n - draw() % (n / 64),
+                     own_m = i % 5 == 3 ? 1 + draw() % own_n : m - draw() % (m / 64);
+        const size_t own = own_m < own_n ? own_m : own_n, words = ks_toeplitz_words(own);
+        key[i] = words_of(own_n, (int)(draw() % KINDS));
+        seed[i] = words_of(own_n - 1, (int)(draw() % KINDS));
+        out[i] = malloc((words + 2 * GUARD) * 8);
+        if (!key[i] || !seed[i] || !out[i])
+            exit(2);
+        memset(out[i], 0xa5, (words + 2 * GUARD) * 8);
+        jobs[i] =
+            (ks_job){.op = KS_OP_TOEPLITZ, .as.toeplitz = {out[i] + GUARD, key[i], seed[i], own_n, own}};
+    }
+    for (size_t i = 0; i < count; i++)
+        if (device->vtable->submit(device, &jobs[i]) != KS_OK)
+            exit(2);
+    for (size_t i = 0; i < count; i++) {
+        const size_t own_n = jobs[i].as.toeplitz.n, own = jobs[i].as.toeplitz.m,
+                     words = ks_toeplitz_words(own);
+        ks_toeplitz_plan *plan = NULL;
+        uint64_t *want = malloc((words + 2 * GUARD) * 8);
+        if (!want || ks_toeplitz_plan_create(&plan, own_n, own, KS_TOEPLITZ_MODIFIED, 1) != KS_OK)
+            exit(2);
+        device->vtable->wait(device, &jobs[i]);
+        memset(want, 0xa5, (words + 2 * GUARD) * 8);
+        const int wrong = ks_toeplitz_apply(plan, want + GUARD, key[i], own_n, own, seed[i]) != KS_OK ||
+                          jobs[i].status != KS_OK || memcmp(out[i], want, (words + 2 * GUARD) * 8) != 0;
+        if (wrong)
+            printf("%s: job %zu of %zu, from %zu to %zu bits: wrong\n", device->name, i, count, own_n, own);
+        bad += wrong;
+        ks_toeplitz_plan_destroy(plan);
+        free(key[i]);
+        free(seed[i]);
+        free(out[i]);
+        free(want);
+    }
+    return bad;
+}
+
 static int device_differs(ks_device *device) {
     static const struct {
         size_t n, m;
@@ -101,6 +147,8 @@ static int device_differs(ks_device *device) {
         const size_t n = 70000 + draw() % 300000;
         bad += differs(device, n, n / 4 + draw() % (n / 2), i % KINDS, i / 2 % KINDS);
     }
+    bad += batch_differs(device, 80, 70000, 40000) + batch_differs(device, 10, 300000, 140000) +
+           batch_differs(device, 6, 1 << 20, 1 << 19) + batch_differs(device, 5, 1 << 23, 1 << 22);
     bad += differs(device, (1 << 21) + 1001, 1 << 20, 1, 2) + differs(device, (1 << 21) + 64, 700000, 3, 0) +
            differs(device, (1 << 21) + 64, 1500000, 0, 3);
     return bad;

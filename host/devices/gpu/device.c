@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A GPU as a device: one queue of jobs and a thread for each lane. A lane takes a whole job (a batch), so
- * that with two lanes the copies of one batch run beside the kernels of another. After a failure of the
- * driver the device is lost: jobs end with KS_ERR_UNAVAILABLE and their outputs untouched, for another device
- * to do. */
+ * that with two lanes the copies of one batch run beside the kernels of another. Blocks of amplification that
+ * wait in the queue and join the first are taken with it: what waits while lanes are busy is done together.
+ * After a failure of the driver the device is lost: jobs end with KS_ERR_UNAVAILABLE and their outputs
+ * untouched, for another device to do. */
 #include "host/devices/gpu/device.h"
 
 #include <pthread.h>
@@ -37,7 +38,8 @@ static uint64_t now_ns(void) {
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-static ks_status dispatch(ks_lane *lane, ks_job *job) {
+static ks_status dispatch(ks_lane *lane, ks_job *const *jobs, size_t count) {
+    ks_job *job = jobs[0];
     switch (job->op) {
     case KS_OP_SYNDROME:
         return ks_lane_syndrome(lane, job->as.frames.tasks, job->as.frames.count);
@@ -46,8 +48,7 @@ static ks_status dispatch(ks_lane *lane, ks_job *job) {
     case KS_OP_HASH:
         return ks_lane_hash(lane, job->as.hash.tag, job->as.hash.key, job->as.hash.bits, job->as.hash.n);
     case KS_OP_TOEPLITZ:
-        return ks_lane_toeplitz(lane, job->as.toeplitz.out, job->as.toeplitz.key, job->as.toeplitz.seed,
-                                job->as.toeplitz.n, job->as.toeplitz.m);
+        return ks_lane_toeplitz(lane, jobs, count);
     }
     return ks_fail(KS_ERR_UNSUPPORTED, "operation %d is not offered by this device", (int)job->op);
 }
@@ -56,10 +57,10 @@ static int is_loss(ks_status status) {
     return status == KS_ERR_UNAVAILABLE || status == KS_ERR_IO;
 }
 
-static ks_status run_job(gpu_device *g, ks_lane *lane, ks_job *job) {
+static ks_status run_jobs(gpu_device *g, ks_lane *lane, ks_job *const *jobs, size_t count) {
     if (__atomic_load_n(&g->lost, __ATOMIC_ACQUIRE))
         return ks_fail(KS_ERR_UNAVAILABLE, "%s is lost", g->device.name);
-    ks_status status = dispatch(lane, job);
+    ks_status status = dispatch(lane, jobs, count);
     ks_status settled = ks_lane_settle(lane);
     status = status == KS_OK ? settled : status;
     if (is_loss(status)) {
@@ -81,25 +82,44 @@ static void finish(gpu_device *g, ks_job *job, ks_status status, uint64_t ns) {
         wake(context);
 }
 
+/* With the mutex held: the first job of the queue and those that join it; 0 when there is none. */
+static size_t take(gpu_device *g, ks_job *jobs[KS_LANE_BLOCKS]) {
+    size_t count = 0, bits = 0;
+    for (ks_job **at = &g->first; *at && count < KS_LANE_BLOCKS;) {
+        ks_job *job = *at;
+        if (count && (job->op != KS_OP_TOEPLITZ || !ks_lane_toeplitz_joins(jobs[0], bits, job))) {
+            at = &job->link;
+            continue;
+        }
+        jobs[count++] = job;
+        *at = job->link;
+        if (!*at)
+            g->tail = at;
+        if (job->op != KS_OP_TOEPLITZ)
+            break;
+        bits += job->as.toeplitz.n;
+    }
+    return count;
+}
+
 static void *run(void *context) {
     lane_thread *t = context;
     gpu_device *g = t->device;
+    ks_job *jobs[KS_LANE_BLOCKS];
     (void)pthread_mutex_lock(&g->mutex);
     while (!g->closing || g->first) {
-        ks_job *job = g->first;
-        if (!job) {
+        const size_t count = take(g, jobs);
+        if (!count) {
             (void)pthread_cond_wait(&g->work, &g->mutex);
             continue;
         }
-        g->first = job->link;
-        if (!g->first)
-            g->tail = &g->first;
         (void)pthread_mutex_unlock(&g->mutex);
         uint64_t start = now_ns();
-        ks_status status = run_job(g, &t->lane, job);
+        ks_status status = run_jobs(g, &t->lane, jobs, count);
         uint64_t ns = now_ns() - start;
         (void)pthread_mutex_lock(&g->mutex);
-        finish(g, job, status, ns);
+        for (size_t i = 0; i < count; i++)
+            finish(g, jobs[i], status, ns / count);
     }
     (void)pthread_mutex_unlock(&g->mutex);
     return NULL;

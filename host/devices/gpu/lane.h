@@ -9,7 +9,7 @@
 #include "host/devices/gpu/driver.h"
 #include "kernels/kernels.h"
 
-enum { KS_LANE_SLOTS = 12 };
+enum { KS_LANE_SLOTS = 12, KS_LANE_BLOCKS = 64 };
 
 typedef struct ks_lane {
     ks_gpu *gpu;
@@ -40,8 +40,11 @@ KS_MUST_CHECK ks_status ks_lane_syndrome(ks_lane *lane, ks_frame_task *tasks, si
 KS_MUST_CHECK ks_status ks_lane_decode(ks_lane *lane, ks_frame_task *tasks, size_t count);
 KS_MUST_CHECK ks_status ks_lane_hash(ks_lane *lane, uint8_t tag[16], const uint8_t key[16],
                                      const uint64_t *bits, size_t n);
-KS_MUST_CHECK ks_status ks_lane_toeplitz(ks_lane *lane, uint64_t *out, const uint64_t *key,
-                                         const uint64_t *seed, size_t n, size_t m);
+/* Jobs of KS_OP_TOEPLITZ, one or, where each joins the first, up to KS_LANE_BLOCKS. */
+KS_MUST_CHECK ks_status ks_lane_toeplitz(ks_lane *lane, ks_job *const *jobs, size_t count);
+/* Whether `next` can go through the launches of `first` and others that joined it, `bits` input bits in all:
+ * both have one shape of transform, though n and m may differ, and the batch stays small. */
+int ks_lane_toeplitz_joins(const ks_job *first, size_t bits, const ks_job *next);
 int ks_lane_supports(ks_op op);
 
 /* The rows below them, for conformance too. */

@@ -10,8 +10,9 @@ typedef enum ks_toeplitz_use { KS_USE_KEY, KS_USE_OUTPUT, KS_USE_SEED } ks_toepl
 
 enum { KS_SLOT_STEPS = 6, KS_BASIS_STEPS_MAX = 128, KS_BASIS_PLANS = 3 };
 
-/* Changes the basis of the first n 16-bit words. 2^log_tile words at most are changed in local memory. */
+/* Changes the basis of the first n 16-bit words of `count` products that are `stride` words apart, both
+ * multiples of 256. 2^log_tile words at most are changed in local memory. */
 KS_MUST_CHECK ks_status ks_lane_basis(ks_lane *lane, ks_toeplitz_use use, ks_gpu_memory *words, size_t n,
-                                      unsigned log_tile);
+                                      size_t stride, size_t count, unsigned log_tile);
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The change of basis of 2^l packed words: a list of steps (kernels/cpu/toeplitz_basis.inc gives the
- * recursion), cut into launches. Steps whose blocks fit into local memory, and those over the upper index
- * bits, which leave columns apart, are done many at a time in tiles; the others one by one in global memory.
+/* The change of basis of 2^l packed words, of a batch of products at a time: a list of steps
+ * (kernels/cpu/toeplitz_basis.inc gives the recursion), cut into launches. Steps whose blocks fit into local
+ * memory, and those over the upper index bits, which leave columns apart, are done many at a time in tiles;
+ * the others one by one in global memory.
  */
 #include "host/devices/gpu/toeplitz.h"
 
@@ -86,39 +87,48 @@ static uint32_t divide_up(size_t a, size_t b) {
     return (uint32_t)((a + b - 1) / b);
 }
 
-static ks_status run_step(ks_lane *lane, ks_toeplitz_use use, ks_gpu_memory *words, size_t n, uint32_t step) {
-    const uint32_t log_a = step & 255, log_b = step >> 8;
-    const ks_gpu_arg args[] = {KS_GPU_MEMORY(words), KS_GPU_U32((uint32_t)n), KS_GPU_U32(log_a),
-                               KS_GPU_U32(log_b), KS_GPU_U32((uint32_t)use)};
+/* The products of a batch. */
+typedef struct products {
+    ks_gpu_memory *words;
+    uint32_t n, stride, count; /* 16-bit words, units of 8 words, products */
+} products;
+
+static ks_status run_step(ks_lane *lane, ks_toeplitz_use use, const products *b, uint32_t step) {
+    const uint32_t log_a = step & 255, log_b = step >> 8, blocks = divide_up(b->n, (size_t)2 << log_a);
+    const ks_gpu_arg args[] = {KS_GPU_MEMORY(b->words),  KS_GPU_U32(b->n),  KS_GPU_U32(b->stride),
+                               KS_GPU_U32(blocks),       KS_GPU_U32(log_a), KS_GPU_U32(log_b),
+                               KS_GPU_U32((uint32_t)use)};
     return ks_gpu_run(
         lane->queue,
         &(ks_gpu_launch){
             .kernel = ks_gpu_toeplitz_basis_step,
             .groups = divide_up((size_t)1 << (log_a - (log_b >= LOG_UNIT ? LOG_UNIT : LOG_PAIR)), ITEMS),
-            .groups_y = divide_up(n, (size_t)2 << log_a),
+            .groups_y = blocks * b->count,
             .items = ITEMS},
         args, sizeof args / sizeof *args);
 }
 
-static ks_status run_tile(ks_lane *lane, ks_toeplitz_use use, ks_gpu_memory *words, ks_gpu_memory *steps,
-                          size_t n, uint32_t first, const launch *l) {
+static ks_status run_tile(ks_lane *lane, ks_toeplitz_use use, const products *b, ks_gpu_memory *steps,
+                          uint32_t first, const launch *l) {
     const ks_gpu_arg args[] = {
-        KS_GPU_MEMORY(words),         KS_GPU_MEMORY(steps),     KS_GPU_U32((uint32_t)n),
-        KS_GPU_U32(first + l->first), KS_GPU_U32(l->count),     KS_GPU_U32(l->log_rows),
-        KS_GPU_U32(l->log_stride),    KS_GPU_U32(l->log_width), KS_GPU_U32((uint32_t)use)};
-    const uint32_t blocks = divide_up(n, (size_t)1 << (l->log_rows + l->log_stride));
+        KS_GPU_MEMORY(b->words),  KS_GPU_MEMORY(steps),         KS_GPU_U32(b->n),
+        KS_GPU_U32(b->stride),    KS_GPU_U32(first + l->first), KS_GPU_U32(l->count),
+        KS_GPU_U32(l->log_rows),  KS_GPU_U32(l->log_stride),    KS_GPU_U32(l->log_width),
+        KS_GPU_U32((uint32_t)use)};
+    const uint32_t blocks = divide_up(b->n, (size_t)1 << (l->log_rows + l->log_stride));
     const size_t most = lane->limits.items;
     return ks_gpu_run(lane->queue,
                       &(ks_gpu_launch){.kernel = ks_gpu_toeplitz_basis_tile,
                                        .groups = blocks << (l->log_stride - l->log_width),
-                                       .groups_y = 1,
+                                       .groups_y = b->count,
                                        .items = most < TILE_ITEMS ? (uint32_t)most : TILE_ITEMS,
                                        .local_bytes = sizeof(uint16_t) << (l->log_rows + l->log_width)},
                       args, sizeof args / sizeof *args);
 }
 
-ks_status ks_lane_basis(ks_lane *lane, ks_toeplitz_use use, ks_gpu_memory *words, size_t n,
-                        unsigned log_tile) {
+ks_status ks_lane_basis(ks_lane *lane, ks_toeplitz_use use, ks_gpu_memory *words, size_t n, size_t stride,
+                        size_t count, unsigned log_tile) {
+    const products b = {words, (uint32_t)n, (uint32_t)(stride >> LOG_UNIT), (uint32_t)count};
     const size_t bytes = KS_BASIS_STEPS_MAX * sizeof(uint32_t), first = (size_t)use * KS_BASIS_STEPS_MAX;
     plan p = {.log_tile = log_tile};
     unsigned l = 0;
@@ -135,7 +145,7 @@ ks_status ks_lane_basis(ks_lane *lane, ks_toeplitz_use use, ks_gpu_memory *words
     memcpy(own, p.step, p.steps * sizeof *own);
     KS_TRY(ks_gpu_write(lane->queue, steps, first * sizeof *own, own, p.steps * sizeof *own));
     for (uint32_t i = 0; i < p.launches; i++)
-        KS_TRY(p.launch[i].log_rows ? run_tile(lane, use, words, steps, n, (uint32_t)first, &p.launch[i])
-                                    : run_step(lane, use, words, n, p.step[p.launch[i].first]));
+        KS_TRY(p.launch[i].log_rows ? run_tile(lane, use, &b, steps, (uint32_t)first, &p.launch[i])
+                                    : run_step(lane, use, &b, p.step[p.launch[i].first]));
     return KS_OK;
 }
