@@ -77,5 +77,14 @@ typedef struct ks_lane_decoding {
     uint32_t real_bits, patience;
 } ks_lane_decoding;
 KS_MUST_CHECK ks_status ks_lane_decode_batch(ks_lane *lane, const ks_lane_decoding *decoding);
+/* Row ldpc_decode_sparse for any number of frames; task->frames is not read. `spread` may be NULL.
+ * KS_ERR_LIMIT: the device has no room for 64 frames of the matrix. */
+typedef struct ks_sparse_spread {
+    size_t groups;  /* at work at once */
+    uint32_t lanes; /* frames side by side in each, 1..KS_SPARSE_FRAMES */
+} ks_sparse_spread;
+KS_MUST_CHECK ks_status ks_lane_decode_sparse(ks_lane *lane, ks_ldpc_outcome *outcomes, uint64_t *decoded,
+                                              const ks_sparse_task *task, size_t count,
+                                              const ks_sparse_spread *spread);
 
 #endif
