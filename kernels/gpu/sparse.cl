@@ -43,13 +43,19 @@ KS_FN ks_u32 sparse_check(KS_GLOBAL ks_u32 *soft, KS_GLOBAL ks_u32 *check, KS_GL
     o1 = bytes_pick(halving, o1, o1 >> 1 & BYTES_LOW);
     o2 = bytes_pick(halving, o2, o2 >> 1 & BYTES_LOW);
     ks_u32 odd = syndrome, least = BYTES_LOW, second = BYTES_LOW, least_at = 0, number = 0, signs = 0;
+    /* The next soft value is asked for before the last v is stored: compilers cannot know that columns differ. */
+    ks_u32 place = count ? edges[0] : 0, ahead = count ? soft[place] : 0;
     for (ks_u32 e = 0; e < count; e++) {
         if (e % 8 == 0)
             signs = check[(3 + e / 8) * SPARSE_WORDS];
-        KS_GLOBAL ks_u32 *place = &soft[edges[e]];
-        const ks_u32 o = bytes_pick(bytes_differ(at, number), o2, o1), v = bytes_step(*place, KS_BYTE_SIGNS(signs), o);
+        const ks_u32 here = place, value = ahead;
+        if (e + 1 < count) {
+            place = edges[e + 1];
+            ahead = soft[place];
+        }
+        const ks_u32 o = bytes_pick(bytes_differ(at, number), o2, o1), v = bytes_step(value, KS_BYTE_SIGNS(signs), o);
         signs <<= 1;
-        *place = v;
+        soft[here] = v;
         odd ^= v;
         const ks_u32 magnitude = bytes_magnitude(v), keep = bytes_not_less(magnitude, least);
         const ks_u32 larger = bytes_pick(keep, least, magnitude);
@@ -61,11 +67,17 @@ KS_FN ks_u32 sparse_check(KS_GLOBAL ks_u32 *soft, KS_GLOBAL ks_u32 *check, KS_GL
     o1 = bytes_look_up(tables, base, least);
     o2 = bytes_look_up(tables, base, second);
     number = 0;
+    place = count ? edges[0] : 0;
+    ahead = count ? soft[place] : 0;
     for (ks_u32 e = 0; e < count; e++) {
-        KS_GLOBAL ks_u32 *place = &soft[edges[e]];
-        const ks_u32 v = *place, sent = v ^ odd, o = bytes_pick(bytes_differ(least_at, number), o2, o1);
+        const ks_u32 here = place, v = ahead;
+        if (e + 1 < count) {
+            place = edges[e + 1];
+            ahead = soft[place];
+        }
+        const ks_u32 sent = v ^ odd, o = bytes_pick(bytes_differ(least_at, number), o2, o1);
         signs = (e % 8 ? signs : 0) | (~sent & BYTES_TOP) >> e % 8;
-        *place = bytes_step(v, KS_BYTE_SIGNS(sent), o);
+        soft[here] = bytes_step(v, KS_BYTE_SIGNS(sent), o);
         if (e % 8 == 7 || e + 1 == count)
             check[(3 + e / 8) * SPARSE_WORDS] = signs;
         number += BYTES_ONE;
