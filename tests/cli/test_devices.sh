@@ -59,5 +59,7 @@ unset KEYSTILL_PLUGINS
 if "$program" devices --json | grep '"backend":"opencl"' | grep -q '"usable":true'; then
     with 0 --backend opencl,cpu
     [ "$(wc -c <keys)" -gt 5000 ] || complain "hardly any keys with a device and the processor"
+    expect 0 "$program" bench ldpc --backend opencl --log2n 14 --qber 0.02 --frames 8 --json
+    says "$out" '"backend":"opencl","device":"opencl:0 .*"fer":0,.*"undetected":0,.*"verified":true'
 fi
 finish
