@@ -65,7 +65,8 @@ KS_MUST_CHECK ks_status ks_lane_toeplitz_apply(ks_lane *lane, const ks_toeplitz_
 /* Decoding of `count` frames of one code; what ks_ldpc_task says of a single one. received, syndromes and
  * decoded: frames one after the other. */
 typedef struct ks_lane_decoding {
-    int exact; /* row ldpc_exact; row_class and remap are not read */
+    int exact;      /* row ldpc_exact; row_class and remap are not read */
+    int soft_apart; /* soft values in global memory, whether they fit into local memory or not */
     const ks_ldpc_lists *by_row;
     const uint8_t *row_class;
     const ks_ldpc_remap *remap;

@@ -54,6 +54,7 @@ static void ldpc_syndrome(uint64_t *syndrome, const uint64_t *frame, const ks_ld
 
 static void decode(ks_ldpc_outcome *outcome, uint64_t *decoded, const ks_ldpc_task *task, int exact) {
     const ks_lane_decoding decoding = {.exact = exact,
+                                       .soft_apart = task->real_bits % 2 != 0,
                                        .by_row = task->by_row,
                                        .row_class = task->row_class,
                                        .remap = task->remap,
