@@ -17,8 +17,8 @@ KS_FN ks_u32 decode_bits(KS_GLOBAL const ks_u32 *bits, ks_u32 k, ks_u32 q) {
 }
 
 /* Word of soft values that an edge (column << 16 | shift) joins with word i of the checks; how far it is turned. */
-KS_FN ks_u32 decode_place(ks_u32 edge, ks_u32 i, ks_u32 mask, ks_u32 log_q) {
-    return edge >> 16 << log_q | ((edge + i) & mask);
+KS_FN ks_u32 decode_place(ks_u32 edge, ks_u32 i, ks_u32 q) {
+    return (edge >> 16) * q + ((edge + i) & (q - 1));
 }
 KS_FN ks_u32 decode_turn(ks_u32 edge, ks_u32 i, ks_u32 log_q) {
     return (edge + i) >> (log_q - 3) & 24;
@@ -35,18 +35,22 @@ KS_FN ks_u32 decode_pinned(ks_u32 w, ks_u32 q, ks_u32 log_q, ks_u32 real_bits) {
 #define DECODE_NAME ks_gpu_decode_local
 #define DECODE_PARAM KS_LOCAL_PARAM(soft)
 #define DECODE_SOFT KS_LOCAL_BIND(ks_u32, soft)
+#define DECODE_KEEP
 #include "kernels/gpu/decode_fast.inc"
 #undef DECODE_NAME
 #undef DECODE_PARAM
 #undef DECODE_SOFT
+#undef DECODE_KEEP
 
 #define DECODE_NAME ks_gpu_decode_global
 #define DECODE_PARAM , KS_GLOBAL ks_u32 *soft_room
 #define DECODE_SOFT KS_GLOBAL ks_u32 *soft = soft_room + (ks_u64)KS_GROUP() * words;
+#define DECODE_KEEP KS_KEEP(soft);
 #include "kernels/gpu/decode_fast.inc"
 #undef DECODE_NAME
 #undef DECODE_PARAM
 #undef DECODE_SOFT
+#undef DECODE_KEEP
 
 /* Sizes and limits of kernels/rows_ldpc.h. */
 #define DECODE_PHI 640

@@ -38,6 +38,9 @@
  * are halved first. base: of the tables of the frames. */
 KS_FN ks_u32 sparse_check(KS_GLOBAL ks_u32 *soft, KS_GLOBAL ks_u32 *check, KS_GLOBAL const ks_u32 *edges, ks_u32 count,
                           ks_u32 halving, KS_GLOBAL const ks_u8 *tables, const ks_u32 base[4]) {
+    KS_KEEP(soft);
+    KS_KEEP(check);
+    KS_KEEP(edges);
     const ks_u32 syndrome = check[0] & BYTES_TOP, at = check[2 * SPARSE_WORDS];
     ks_u32 o1 = check[0] & BYTES_LOW, o2 = check[SPARSE_WORDS];
     o1 = bytes_pick(halving, o1, o1 >> 1 & BYTES_LOW);
