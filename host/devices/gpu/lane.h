@@ -38,6 +38,8 @@ KS_MUST_CHECK ks_status ks_lane_settle(ks_lane *lane);
 /* The operations. Outputs are written only when everything succeeded. */
 KS_MUST_CHECK ks_status ks_lane_syndrome(ks_lane *lane, ks_frame_task *tasks, size_t count);
 KS_MUST_CHECK ks_status ks_lane_decode(ks_lane *lane, ks_frame_task *tasks, size_t count);
+/* Tasks of an imported code. */
+KS_MUST_CHECK ks_status ks_lane_decode_code(ks_lane *lane, ks_frame_task *tasks, size_t count);
 KS_MUST_CHECK ks_status ks_lane_hash(ks_lane *lane, uint8_t tag[16], const uint8_t key[16],
                                      const uint64_t *bits, size_t n);
 KS_MUST_CHECK ks_status ks_lane_toeplitz(ks_lane *lane, uint64_t *out, const uint64_t *key,
