@@ -2,7 +2,6 @@
 /* bench ldpc on a device: batches of frames as jobs of the backend interface, those that fail again with more
  * syndrome. Times are of whole jobs: copies to and from the device are in them. */
 #include <keystill/devices.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,40 +11,15 @@
 #include "host/cli/device_files.h"
 #include "pipeline/status.h"
 
-enum { BACKEND_BYTES = 16 };
-
 struct ks_bench_ldpc_device {
     const ks_bench_ldpc_options *o;
     ks_device *device;
-    char backend[BACKEND_BYTES];
     size_t words; /* of a frame */
     uint64_t *memory;
     uint64_t *alice, *bob, *mother, *syndrome, *extra; /* of a batch; extra: of a frame */
     ks_frame_task *tasks;
     uint32_t *number; /* frame of the batch that each task is */
 };
-
-/* BACKEND[:N] */
-static int parse_backend(char name[BACKEND_BYTES], size_t *index, const char *text) {
-    const size_t length = strcspn(text, ":");
-    char *end;
-    *index = 0;
-    if (length == 0 || length >= BACKEND_BYTES)
-        return 0;
-    (void)snprintf(name, BACKEND_BYTES, "%.*s", (int)length, text);
-    if (!text[length])
-        return 1;
-    *index = strtoul(text + length + 1, &end, 10);
-    return text[length + 1] >= '0' && text[length + 1] <= '9' && !*end;
-}
-
-static ks_status open_device(ks_bench_ldpc_device *d, size_t index) {
-    ks_select_options options = {.devices.threads = (uint32_t)d->o->threads};
-    ks_device_files files;
-    ks_device_files_find(&files, &options);
-    KS_TRY(ks_devices_open(&d->device, d->backend, index, &options.devices));
-    return ks_device_selftest(d->device);
-}
 
 static ks_status make_memory(ks_bench_ldpc_device *d) {
     const size_t batch = d->o->batch;
@@ -64,16 +38,14 @@ static ks_status make_memory(ks_bench_ldpc_device *d) {
 }
 
 int ks_bench_ldpc_device_open(ks_bench_ldpc_device **out, const ks_bench_ldpc_options *o) {
-    size_t index;
     ks_bench_ldpc_device *d = *out = calloc(1, sizeof *d);
     if (!d)
         return ks_cli_fail_status(KS_ERR_MEMORY, "bench ldpc");
     d->o = o;
-    if (!parse_backend(d->backend, &index, o->backend))
-        return ks_cli_fail(KS_EXIT_USAGE, "--backend is cpu, opencl[:N] or cuda[:N], not '%s'", o->backend);
-    ks_status status = open_device(d, index);
-    if (status == KS_OK)
-        status = make_memory(d);
+    const int code = ks_device_open_named(&d->device, o->backend, (uint32_t)o->threads);
+    if (code != KS_EXIT_OK)
+        return code;
+    const ks_status status = make_memory(d);
     return status == KS_OK ? KS_EXIT_OK : ks_cli_fail_status(status, "bench ldpc");
 }
 
@@ -196,6 +168,7 @@ int ks_bench_ldpc_device_run(ks_bench_ldpc_device *d, ks_ldpc_decoders decoders,
     if (status != KS_OK)
         return ks_cli_fail_status(status, "bench ldpc");
     t.mbps = t.decode_seconds > 0 ? (double)t.bits / t.decode_seconds * 1e-6 : 0;
-    const ks_bench_ldpc_place place = {d->backend, d->device->name, (int)o->threads, o->batch};
+    const ks_bench_ldpc_place place = {d->device->vtable->backend, d->device->name, (int)o->threads,
+                                       o->batch};
     return ks_bench_ldpc_report(&t, o, decoders, rate, q, &place);
 }

@@ -60,6 +60,9 @@ for format in alist alist-rows "alist --no-pad" "qc --z 64"; do
 done
 rows=$("$keystill" codes import --json "$directory/a.pchk" | sed -n 's/.*"rows":\([0-9]*\).*"rank":\1,.*/\1/p')
 [ -n "$rows" ] || fail "codes import: $("$keystill" codes import --json "$directory/a.pchk")"
+measured() { "$keystill" codes measure "$directory/a.pchk" --qber 0.02 --frames 70 --json "$@" | sed 's/"throughput.*//'; }
+[ "$(measured)" = "$(measured --backend cpu:0)" ] || fail "codes measure: $(measured) but by jobs $(measured --backend cpu:0)"
+exits 2 "$keystill" codes measure "$directory/a.pchk" --qber 0.02 --backend cpu:x
 printf '0,1\n2,3\n' >"$directory/pairs.csv"
 "$keystill" codes import --pairs "$directory/pairs.csv" --merges 1 "$directory/a.pchk" | grep -q "^matrix     $((rows - 1)) rows" || fail "merges"
 head -c 1000 "$directory/a.pchk" >"$directory/cut.pchk"

@@ -88,8 +88,12 @@ static ks_status make_plan(plan *p, const ks_lane *lane, const ks_sparse_task *t
     for (uint32_t c = 0; c < m->columns; c++)
         h->known += task->weight[c] == KS_SPARSE_KNOWN;
     size_t checks = 0, room = lane->limits.allocation / 2;
-    for (uint32_t r = 0; r < m->rows; r++)
+    for (uint32_t r = 0; r < m->rows; r++) {
+        if (edges_of(m, r) > KS_LDPC_ROW_EDGES_MAX)
+            return ks_fail(KS_ERR_LIMIT, "row %u has %u ones: the decoder takes up to %d", r, edges_of(m, r),
+                           KS_LDPC_ROW_EDGES_MAX);
         checks += row_words(m, r);
+    }
     if (m->columns > COLUMNS_MAX || checks > UINT32_MAX || count > UINT32_MAX)
         return ks_fail(KS_ERR_LIMIT, "a matrix of %u columns is too large for this device", m->columns);
     h->check_words = (uint32_t)checks;
