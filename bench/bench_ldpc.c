@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* keystill bench ldpc: random frames through a binary symmetric channel, decoded with retries as the protocol
- * does, all that is disclosed counted, every decoded frame compared with the sent one. */
-#include <math.h>
+ * does, all that is disclosed counted, every decoded frame compared with the sent one. Here: on threads of
+ * the processor. */
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,32 +9,19 @@
 #include <time.h>
 
 #include "bench/bench.h"
+#include "bench/bench_ldpc.h"
 #include "host/cli/cli.h"
 #include "ldpc/ldpc.h"
-#include "ldpc/splitmix.h"
 #include "pipeline/status.h"
-
-typedef struct options {
-    const char *qber, *effort, *decoders;
-    uint64_t log2n, frames, seed, real_bits, iterations, rate, retries, threads;
-    double seconds;
-} options;
-
-typedef struct totals {
-    uint64_t frames, failed, undetected, first_failed, bits, leak, first_leak, rounds, iterations;
-    uint64_t exact_decodings, exact_iterations;
-    double edges, decode_seconds, encode_seconds, mbps;
-} totals;
 
 typedef struct bench_state {
     ks_ldpc_workspace *workspace;
     uint64_t *alice, *bob, *decoded, *mother, *syndrome, *extra;
-    uint64_t seed;
 } bench_state;
 
 /* One row at work: threads take frames by number, and the number alone decides what is in a frame. */
 typedef struct point {
-    const options *o;
+    const ks_bench_ldpc_options *o;
     ks_ldpc_decoders decoders;
     uint16_t rate;
     double q, start;
@@ -45,15 +32,17 @@ typedef struct worker {
     point *p;
     pthread_t thread;
     bench_state state;
-    totals sum;
+    ks_bench_ldpc_totals sum;
     ks_status status;
 } worker;
 
-enum { THREADS_MAX = 1024, SYNDROMES = 16 };
+/* Either of them. */
+typedef struct place_of_work {
+    worker *workers;
+    ks_bench_ldpc_device *device;
+} place_of_work;
 
-static double uniform(uint64_t *state) {
-    return ((double)(ks_splitmix(state) >> 11) + 0.5) * 0x1p-53;
-}
+enum { THREADS_MAX = 1024, SYNDROMES = 16, BATCH_MAX = 65536 };
 
 /* Time this thread was running: what other programs take of the processor does not count. */
 static double processor_seconds(void) {
@@ -62,32 +51,9 @@ static double processor_seconds(void) {
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-/* Error positions by geometric gaps. */
-static void draw_frame(bench_state *s, const options *o, double q) {
-    size_t n = (size_t)1 << o->log2n;
-    for (size_t i = 0; i < n / 64; i++)
-        s->alice[i] = ks_splitmix(&s->seed);
-    for (size_t i = o->real_bits; i < n; i++)
-        s->alice[i / 64] &= ~(UINT64_C(1) << i % 64);
-    memcpy(s->bob, s->alice, n / 8);
-    double scale = 1 / log1p(-q), at = floor(log(uniform(&s->seed)) * scale);
-    while (q > 0 && at < (double)o->real_bits) {
-        size_t i = (size_t)at;
-        s->bob[i / 64] ^= UINT64_C(1) << i % 64;
-        at += 1 + floor(log(uniform(&s->seed)) * scale);
-    }
-}
-
-static double edges_of(uint16_t rate, unsigned log2n) {
-    ks_ldpc_rate info;
-    if (ks_ldpc_rate_info(&info, rate) != KS_OK)
-        return 0;
-    return (double)info.edges * (double)((size_t)1 << log2n) / info.columns;
-}
-
-static ks_status decode_once(bench_state *s, const point *p, totals *t, uint16_t rate,
+static ks_status decode_once(bench_state *s, const point *p, ks_bench_ldpc_totals *t, uint16_t rate,
                              ks_ldpc_result *result) {
-    const options *o = p->o;
+    const ks_bench_ldpc_options *o = p->o;
     const ks_ldpc_request request = {.received = s->bob,
                                      .syndrome = s->syndrome,
                                      .rate = rate,
@@ -101,14 +67,15 @@ static ks_status decode_once(bench_state *s, const point *p, totals *t, uint16_t
     t->iterations += result->iterations;
     t->exact_decodings += result->exact_iterations > 0;
     t->exact_iterations += result->exact_iterations;
-    t->edges += (result->iterations + result->exact_iterations) * edges_of(rate, (unsigned)o->log2n);
+    t->edges +=
+        (result->iterations + result->exact_iterations) * ks_bench_ldpc_edges(rate, (unsigned)o->log2n);
     t->rounds++;
     return status;
 }
 
 /* One frame from the first syndrome to success or the end of the base's syndrome. */
-static ks_status run_frame(bench_state *s, const point *p, totals *t) {
-    const options *o = p->o;
+static ks_status run_frame(bench_state *s, const point *p, ks_bench_ldpc_totals *t) {
+    const ks_bench_ldpc_options *o = p->o;
     uint16_t rate = p->rate;
     unsigned log2n = (unsigned)o->log2n;
     ks_ldpc_result result;
@@ -134,78 +101,6 @@ static ks_status run_frame(bench_state *s, const point *p, totals *t) {
     t->leak += result.converged ? ks_ldpc_syndrome_bits(rate, log2n) : o->real_bits;
     t->undetected += result.converged && memcmp(s->decoded, s->alice, ((size_t)1 << log2n) / 8) != 0;
     return KS_OK;
-}
-
-static double entropy(double q) {
-    return q <= 0 ? 0 : -q * log2(q) - (1 - q) * log2(1 - q);
-}
-
-/* Upper tail of the standard normal distribution, inverted by bisection. */
-static double normal_quantile(double tail) {
-    double low = -10, high = 10;
-    for (int i = 0; i < 60; i++) {
-        double middle = (low + high) / 2;
-        if (erfc(middle / sqrt(2)) / 2 > tail)
-            low = middle;
-        else
-            high = middle;
-    }
-    return low;
-}
-
-/* No code of one syndrome does better than n h + sqrt(n v) z - log2(n) / 2 bits (Tomamichel, Martinez-Mateo,
- * Pacher, Elkouss, QIP 16, 280 (2017), normal approximation). The failure rate is taken three deviations
- * above what was counted. */
-static int is_possible(const totals *t, const options *o, double q) {
-    double n = (double)o->real_bits, frames = (double)t->frames, rate = (double)t->first_failed / frames;
-    double failure = rate + 3 * sqrt(rate * (1 - rate) / frames) + 3 / frames;
-    if (q <= 0 || failure >= 1)
-        return 1;
-    double l = log2((1 - q) / q), v = q * (1 - q) * l * l;
-    return (double)t->first_leak / frames >=
-           n * entropy(q) + sqrt(n * v) * normal_quantile(failure) - log2(n) / 2;
-}
-
-static const char *const decoder_names[] = {"fast", "both", "exact"}; /* by ks_ldpc_decoders */
-
-static int report(const totals *t, const options *o, ks_ldpc_decoders decoders, uint16_t rate, double q) {
-    static ks_bench_row row;
-    ks_ldpc_rate info;
-    if (ks_ldpc_rate_info(&info, rate) != KS_OK)
-        return KS_EXIT_FAILED;
-    char code[64];
-    snprintf(code, sizeof code, "%s-%u", info.base, info.merges);
-    double frames = (double)t->frames, bits = (double)t->bits;
-    ks_bench_row_begin(&row, "ldpc", "cpu", NULL, (int)o->threads);
-    ks_bench_row_number(&row, "qber", q);
-    ks_bench_row_text(&row, "code", code);
-    ks_bench_row_u64(&row, "frame_bits", (uint64_t)1 << o->log2n);
-    ks_bench_row_u64(&row, "real_bits", o->real_bits);
-    ks_bench_row_text(&row, "effort", o->effort);
-    ks_bench_row_text(&row, "decoders", decoder_names[decoders]);
-    ks_bench_row_u64(&row, "retries", o->retries);
-    ks_bench_row_u64(&row, "frames", t->frames);
-    ks_bench_row_number(&row, "fer", (double)t->failed / frames);
-    ks_bench_row_number(&row, "first_fer", (double)t->first_failed / frames);
-    ks_bench_row_u64(&row, "undetected", t->undetected);
-    if (q > 0) {
-        ks_bench_row_number(&row, "efficiency", (double)t->leak / (bits * entropy(q)));
-        ks_bench_row_number(&row, "first_efficiency", (double)t->first_leak / (bits * entropy(q)));
-    }
-    ks_bench_row_number(&row, "leak_bits_per_frame", (double)t->leak / frames);
-    ks_bench_row_number(&row, "rounds_mean", (double)t->rounds / frames);
-    ks_bench_row_number(&row, "iterations_mean", (double)t->iterations / frames);
-    ks_bench_row_number(&row, "exact_share", (double)t->exact_decodings / (double)t->rounds);
-    ks_bench_row_number(&row, "exact_iterations_mean", (double)t->exact_iterations / frames);
-    ks_bench_row_number(&row, "throughput_mbps", t->mbps);
-    ks_bench_row_number(&row, "core_mbps", bits / t->decode_seconds * 1e-6);
-    ks_bench_row_number(&row, "gedges", t->edges / t->decode_seconds * 1e-9);
-    ks_bench_row_number(&row, "syndrome_gbps", bits / t->encode_seconds * 1e-9);
-    int possible = is_possible(t, o, q);
-    if (!possible)
-        ks_cli_say(0, "bench ldpc: qber %g is below the finite-length bound: something is counted wrong\n",
-                   q);
-    return ks_bench_row_end(&row, t->decode_seconds, possible);
 }
 
 static int fail(ks_status status) {
@@ -242,15 +137,13 @@ static void *work(void *context) {
     worker *w = context;
     uint64_t number;
     while (w->status == KS_OK && take_frame(w->p, &number)) {
-        uint64_t mixed = w->p->o->seed + number * UINT64_C(0xD1342543DE82EF95);
-        w->state.seed = ks_splitmix(&mixed);
-        draw_frame(&w->state, w->p->o, w->p->q);
+        ks_bench_ldpc_draw(w->state.alice, w->state.bob, w->p->o, number, w->p->q);
         w->status = run_frame(&w->state, w->p, &w->sum);
     }
     return NULL;
 }
 
-static void add_totals(totals *to, const totals *t) {
+static void add_totals(ks_bench_ldpc_totals *to, const ks_bench_ldpc_totals *t) {
     to->frames += t->frames;
     to->failed += t->failed;
     to->undetected += t->undetected;
@@ -270,22 +163,20 @@ static void add_totals(totals *to, const totals *t) {
     to->mbps += t->decode_seconds > 0 ? (double)t->bits / t->decode_seconds * 1e-6 : 0;
 }
 
-static int run_point(worker *workers, const options *o, ks_ldpc_effort effort, ks_ldpc_decoders decoders,
-                     double q) {
-    point p = {.o = o, .decoders = decoders, .rate = (uint16_t)o->rate, .q = q, .start = ks_bench_now()};
-    totals t = {0};
+/* A row by threads. */
+static int run_threads(worker *workers, point *p) {
+    const ks_bench_ldpc_options *o = p->o;
+    ks_bench_ldpc_totals t = {0};
     ks_status status = KS_OK;
-    if (o->rate == UINT64_MAX)
-        status = ks_ldpc_pick(&p.rate, (unsigned)o->log2n, q, o->real_bits, effort);
     uint64_t started = 0;
-    for (; status == KS_OK && started < o->threads; started++) {
-        workers[started].p = &p;
-        workers[started].sum = (totals){0};
+    for (; started < o->threads; started++) {
+        workers[started].p = p;
+        workers[started].sum = (ks_bench_ldpc_totals){0};
         workers[started].status = KS_OK;
         if (pthread_create(&workers[started].thread, NULL, work, &workers[started]))
             break;
     }
-    if (status == KS_OK && started < o->threads)
+    if (started < o->threads)
         status = ks_fail(KS_ERR_MEMORY, "no thread %llu", (unsigned long long)started);
     for (uint64_t i = 0; i < started; i++) {
         (void)pthread_join(workers[i].thread, NULL);
@@ -293,7 +184,20 @@ static int run_point(worker *workers, const options *o, ks_ldpc_effort effort, k
             status = ks_fail(workers[i].status, "a frame could not be decoded");
         add_totals(&t, &workers[i].sum);
     }
-    return status == KS_OK ? report(&t, o, decoders, p.rate, q) : fail(status);
+    const ks_bench_ldpc_place place = {.backend = "cpu", .threads = (int)o->threads};
+    return status == KS_OK ? ks_bench_ldpc_report(&t, o, p->decoders, p->rate, p->q, &place) : fail(status);
+}
+
+static int run_point(const place_of_work *at, const ks_bench_ldpc_options *o, ks_ldpc_effort effort,
+                     ks_ldpc_decoders decoders, double q) {
+    point p = {.o = o, .decoders = decoders, .rate = (uint16_t)o->rate, .q = q, .start = ks_bench_now()};
+    ks_status status = KS_OK;
+    if (o->rate == UINT64_MAX)
+        status = ks_ldpc_pick(&p.rate, (unsigned)o->log2n, q, o->real_bits, effort);
+    if (status != KS_OK)
+        return fail(status);
+    return at->device ? ks_bench_ldpc_device_run(at->device, decoders, p.rate, q)
+                      : run_threads(at->workers, &p);
 }
 
 static int parse_effort(ks_ldpc_effort *out, const char *name) {
@@ -309,14 +213,15 @@ static int parse_effort(ks_ldpc_effort *out, const char *name) {
 static int parse_decoders(ks_ldpc_decoders *out, const char *name, ks_ldpc_effort effort) {
     *out = effort == KS_LDPC_FAST ? KS_LDPC_FAST_ONLY : KS_LDPC_FAST_THEN_EXACT;
     for (int i = 0; name && i < 3; i++)
-        if (strcmp(name, decoder_names[i]) == 0) {
+        if (strcmp(name, ks_bench_ldpc_decoders[i]) == 0) {
             *out = (ks_ldpc_decoders)i;
             return 1;
         }
     return !name;
 }
 
-static int run_list(worker *workers, const options *o, ks_ldpc_effort effort, ks_ldpc_decoders decoders) {
+static int run_list(const place_of_work *place, const ks_bench_ldpc_options *o, ks_ldpc_effort effort,
+                    ks_ldpc_decoders decoders) {
     int code = KS_EXIT_OK;
     const char *at = o->qber;
     while (*at && code == KS_EXIT_OK && !ks_cli_interrupted()) {
@@ -325,34 +230,46 @@ static int run_list(worker *workers, const options *o, ks_ldpc_effort effort, ks
         if (end == at || !(q >= 0 && q < 0.5) || (*end && *end != ','))
             return ks_cli_fail(KS_EXIT_USAGE, "--qber takes rates below 0.5 with commas between, not '%s'",
                                at);
-        code = run_point(workers, o, effort, decoders, q);
+        code = run_point(place, o, effort, decoders, q);
         at = *end ? end + 1 : end;
     }
     return code;
 }
 
-static int run_all(const options *o, ks_ldpc_effort effort, ks_ldpc_decoders decoders) {
+static int run_on_threads(const ks_bench_ldpc_options *o, ks_ldpc_effort effort, ks_ldpc_decoders decoders) {
     worker *workers = calloc(o->threads, sizeof *workers);
     ks_status status = workers ? KS_OK : ks_fail(KS_ERR_MEMORY, "no memory for threads");
     for (uint64_t i = 0; status == KS_OK && i < o->threads; i++)
         status = make_state(&workers[i].state, (unsigned)o->log2n);
-    int code = status == KS_OK ? run_list(workers, o, effort, decoders) : fail(status);
+    int code =
+        status == KS_OK ? run_list(&(place_of_work){.workers = workers}, o, effort, decoders) : fail(status);
     for (uint64_t i = 0; workers && i < o->threads; i++)
         free_state(&workers[i].state);
     free(workers);
     return code;
 }
 
+static int run_on_device(const ks_bench_ldpc_options *o, ks_ldpc_effort effort, ks_ldpc_decoders decoders) {
+    ks_bench_ldpc_device *device;
+    int code = ks_bench_ldpc_device_open(&device, o);
+    if (code == KS_EXIT_OK)
+        code = run_list(&(place_of_work){.device = device}, o, effort, decoders);
+    ks_bench_ldpc_device_close(device);
+    return code;
+}
+
 int ks_bench_ldpc(int argc, char **argv) {
-    options o = {.qber = "0.01,0.02,0.03,0.05,0.08,0.11",
-                 .effort = "balanced",
-                 .log2n = 18,
-                 .frames = 50,
-                 .seed = 1,
-                 .rate = UINT64_MAX,
-                 .retries = 64,
-                 .threads = 1,
-                 .seconds = 10};
+    ks_bench_ldpc_options o = {.qber = "0.01,0.02,0.03,0.05,0.08,0.11",
+                               .effort = "balanced",
+                               .backend = "cpu",
+                               .batch = 256,
+                               .log2n = 18,
+                               .frames = 50,
+                               .seed = 1,
+                               .rate = UINT64_MAX,
+                               .retries = 64,
+                               .threads = 1,
+                               .seconds = 10};
     const ks_option table[] = {
         {"qber", 0, KS_OPTION_TEXT, &o.qber, "Q,...", "error rates", NULL},
         {"log2n", 0, KS_OPTION_U64, &o.log2n, "K", "frames of 2^K bits: 14, 16, 18 or 20", NULL},
@@ -360,6 +277,9 @@ int ks_bench_ldpc(int argc, char **argv) {
         {"effort", 0, KS_OPTION_TEXT, &o.effort, "NAME", "fast, balanced or efficient", NULL},
         {"decoders", 0, KS_OPTION_TEXT, &o.decoders, "NAME",
          "fast, both or exact instead of those of the effort", NULL},
+        {"backend", 0, KS_OPTION_TEXT, &o.backend, "NAME",
+         "cpu: threads of this program; or jobs on a device: cpu:0, opencl[:N], cuda[:N]", NULL},
+        {"batch", 0, KS_OPTION_U64, &o.batch, "K", "frames a job of a device", NULL},
         {"threads", 0, KS_OPTION_U64, &o.threads, "K", "threads, a frame each at a time", NULL},
         {"rate", 0, KS_OPTION_U64, &o.rate, "R", "this rate instead of the one for the error rate", NULL},
         {"retries", 0, KS_OPTION_U64, &o.retries, "K", "most retries with more syndrome", NULL},
@@ -381,6 +301,9 @@ int ks_bench_ldpc(int argc, char **argv) {
         return ks_cli_fail(KS_EXIT_USAGE, "--decoders is fast, both or exact, not '%s'", o.decoders);
     if (o.threads == 0 || o.threads > THREADS_MAX)
         return ks_cli_fail(KS_EXIT_USAGE, "--threads is 1 to %d", THREADS_MAX);
+    const int device = strcmp(o.backend, "cpu") != 0;
+    if (o.batch == 0 || o.batch > BATCH_MAX || (device && decoders == KS_LDPC_EXACT_ONLY))
+        return ks_cli_fail(KS_EXIT_USAGE, "--batch is 1 to %d; jobs have no --decoders exact", BATCH_MAX);
     if (o.log2n < KS_LDPC_LOG2N_MIN || o.log2n > KS_LDPC_LOG2N_MAX || o.log2n % 2)
         return ks_cli_fail(KS_EXIT_USAGE, "--log2n is 14, 16, 18 or 20");
     if (o.real_bits > UINT64_C(1) << o.log2n || o.frames == 0)
@@ -392,5 +315,5 @@ int ks_bench_ldpc(int argc, char **argv) {
     if (o.real_bits == 0)
         o.real_bits = UINT64_C(1) << o.log2n;
     ks_cli_catch_signals();
-    return run_all(&o, effort, decoders);
+    return device ? run_on_device(&o, effort, decoders) : run_on_threads(&o, effort, decoders);
 }

@@ -10,8 +10,6 @@
 #include "ldpc/sparse_tables.h"
 #include "pipeline/status.h"
 
-enum { PASSES = 200 };
-
 struct ks_sparse_decoder {
     ks_matrix matrix;
     ks_sparse_rows rows;
@@ -81,7 +79,7 @@ void ks_sparse_decode(ks_sparse_decoder *decoder, ks_ldpc_outcome *outcomes, uin
                                  .received = received,
                                  .syndrome = syndrome,
                                  .frames = frames,
-                                 .max_passes = max_passes ? max_passes : PASSES,
+                                 .max_passes = max_passes ? max_passes : KS_SPARSE_PASSES,
                                  .patience = KS_SPARSE_PATIENCE};
     ks_kernels_get()->ldpc_decode_sparse(outcomes, decoded, &task, decoder->state);
     const ks_matrix *m = &decoder->matrix;

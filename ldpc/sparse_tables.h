@@ -6,7 +6,7 @@
 #include "kernels/rows_sparse.h"
 #include "ldpc/matrix.h"
 
-enum { KS_SPARSE_WEIGHT = 9, KS_SPARSE_LEVELS = 40, KS_SPARSE_PATIENCE = 24 };
+enum { KS_SPARSE_WEIGHT = 9, KS_SPARSE_LEVELS = 40, KS_SPARSE_PATIENCE = 24, KS_SPARSE_PASSES = 200 };
 
 typedef struct ks_sparse_tables {
     ks_sparse_remap remap;

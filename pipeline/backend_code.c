@@ -55,7 +55,7 @@ static ks_status make(ks_code_worker **out, const ks_code *code) {
     return KS_OK;
 }
 
-static ks_status check(const ks_frame_task *tasks, size_t count) {
+ks_status ks_code_tasks_check(const ks_frame_task *tasks, size_t count) {
     const ks_frame_task *t = tasks;
     if (t->real_bits == 0 || t->real_bits > t->code->columns)
         return ks_fail(KS_ERR_ARGUMENT, "frames of %zu bits for a code of %u columns", t->real_bits,
@@ -120,7 +120,7 @@ static void forget(const ks_code_worker *w) {
 }
 
 ks_status ks_code_worker_run(ks_code_worker **worker, ks_op op, ks_frame_task *tasks, size_t count) {
-    KS_TRY(check(tasks, count));
+    KS_TRY(ks_code_tasks_check(tasks, count));
     if (!fits(*worker, tasks->code)) {
         ks_code_worker_destroy(*worker);
         *worker = NULL;

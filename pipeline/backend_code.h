@@ -9,6 +9,9 @@
 
 enum { KS_CODE_GROUP = KS_SPARSE_FRAMES }; /* tasks that are done at once */
 
+/* Whether the tasks of a job go together, as ks_frame_task says. */
+KS_MUST_CHECK ks_status ks_code_tasks_check(const ks_frame_task *tasks, size_t count);
+
 /* What a worker keeps for the code it met last: a decoder and room for a group. Secret, wiped when it is
  * destroyed; NULL may be. */
 typedef struct ks_code_worker ks_code_worker;

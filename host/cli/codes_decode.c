@@ -10,8 +10,10 @@
 
 #include "host/cli/cli.h"
 #include "host/cli/code_files.h"
+#include "host/cli/device_files.h"
 #include "ldpc/sparse.h"
 #include "ldpc/splitmix.h"
+#include "pipeline/code.h"
 
 typedef struct tally {
     uint64_t words, failed, changed, passes, undetected;
@@ -22,6 +24,75 @@ static uint64_t differences(const uint64_t *a, const uint64_t *b, size_t words) 
     for (size_t i = 0; i < words; i++)
         count += (uint64_t)__builtin_popcountll(a[i] ^ b[i]);
     return count;
+}
+
+/* ---- the decoder: this program's own, or a device's jobs */
+
+enum { DEVICE_GROUP = 1024 }; /* words a job */
+
+typedef struct decoder {
+    const ks_matrix *matrix;
+    double q;
+    ks_sparse_decoder *own;
+    ks_device *device;
+    ks_code code; /* the matrix, as jobs name it */
+    ks_frame_task tasks[DEVICE_GROUP];
+} decoder;
+
+static int open_decoder(decoder **out, const ks_matrix *m, double q, const char *backend) {
+    decoder *d = *out = calloc(1, sizeof *d);
+    if (!d)
+        return ks_cli_fail_status(KS_ERR_MEMORY, "decoder");
+    d->matrix = m;
+    d->q = q;
+    if (strcmp(backend, "cpu") == 0) {
+        const ks_status status = ks_sparse_decoder_create(&d->own, m, q);
+        return status == KS_OK ? KS_EXIT_OK : ks_cli_fail_status(status, "decoder");
+    }
+    d->code = (ks_code){
+        .rows = m->rows, .columns = m->columns, .ones = m->ones, .first = m->first, .column = m->column};
+    ks_code_digest(d->code.digest, m);
+    return ks_device_open_named(&d->device, backend, 1);
+}
+
+static void close_decoder(decoder *d) {
+    if (!d)
+        return;
+    ks_device_close(d->device);
+    ks_sparse_decoder_destroy(d->own);
+    free(d);
+}
+
+static size_t group_of(const decoder *d) {
+    return d->device ? DEVICE_GROUP : KS_SPARSE_FRAMES;
+}
+
+/* Up to group_of(d) words, as ks_sparse_decode; what a device does not decode stays as received. */
+static ks_status decode_group(decoder *d, ks_ldpc_outcome *outcomes, uint64_t *decoded,
+                              const uint64_t *received, const uint64_t *syndrome, size_t count,
+                              uint32_t passes) {
+    if (!d->device) {
+        ks_sparse_decode(d->own, outcomes, decoded, received, syndrome, (uint32_t)count, passes);
+        return KS_OK;
+    }
+    const size_t words = ks_matrix_frame_words(d->matrix), checks = ks_matrix_syndrome_words(d->matrix);
+    memcpy(decoded, received, count * words * 8);
+    for (size_t i = 0; i < count; i++)
+        d->tasks[i] =
+            (ks_frame_task){.frame = decoded + i * words,
+                            .syndrome = (uint64_t *)(uintptr_t)(syndrome + i * checks), /* read only */
+                            .real_bits = d->matrix->columns,
+                            .qber = d->q,
+                            .code = &d->code,
+                            .iterations = passes};
+    ks_job job = {.op = KS_OP_DECODE, .as.frames = {d->tasks, count}};
+    const ks_status status = ks_device_submit(d->device, &job);
+    if (status != KS_OK)
+        return status;
+    ks_device_wait(d->device, &job);
+    for (size_t i = 0; i < count; i++)
+        outcomes[i] = (ks_ldpc_outcome){.passes = d->tasks[i].iterations, .converged = d->tasks[i].converged};
+    return job.status;
 }
 
 /* ---- decode */
@@ -61,14 +132,16 @@ static int read_job(job *j, const ks_matrix *m, const char *received, const char
 }
 
 /* A word that is not decoded is written as it was received. */
-static int decode_all(tally *t, const job *j, ks_sparse_decoder *decoder, const ks_matrix *m,
-                      uint64_t passes) {
+static int decode_all(tally *t, const job *j, decoder *d, const ks_matrix *m, uint64_t passes) {
     const size_t words = ks_matrix_frame_words(m), checks = ks_matrix_syndrome_words(m);
-    ks_ldpc_outcome outcomes[KS_SPARSE_FRAMES];
-    for (size_t at = 0; at < j->count && !ks_cli_interrupted(); at += KS_SPARSE_FRAMES) {
-        const size_t left = j->count - at, n = left < KS_SPARSE_FRAMES ? left : KS_SPARSE_FRAMES;
-        ks_sparse_decode(decoder, outcomes, j->decoded + at * words, j->received + at * words,
-                         j->syndrome + at * checks, (uint32_t)n, (uint32_t)passes);
+    ks_ldpc_outcome outcomes[DEVICE_GROUP];
+    const size_t group = group_of(d);
+    for (size_t at = 0; at < j->count && !ks_cli_interrupted(); at += group) {
+        const size_t left = j->count - at, n = left < group ? left : group;
+        const ks_status status = decode_group(d, outcomes, j->decoded + at * words, j->received + at * words,
+                                              j->syndrome + at * checks, n, (uint32_t)passes);
+        if (status != KS_OK)
+            return ks_cli_fail_status(status, "codes decode");
         for (size_t i = 0; i < n; i++) {
             uint64_t *decoded = j->decoded + (at + i) * words, *received = j->received + (at + i) * words;
             t->words++;
@@ -94,14 +167,13 @@ static int write_decoded(const job *j, const ks_matrix *m, const char *path, int
     return code;
 }
 
-static int decode_words(const ks_matrix *m, double q, job *j, uint64_t passes) {
-    ks_sparse_decoder *decoder;
-    const ks_status status = ks_sparse_decoder_create(&decoder, m, q);
-    if (status != KS_OK)
-        return ks_cli_fail_status(status, "codes decode");
+static int decode_words(const ks_matrix *m, double q, job *j, uint64_t passes, const char *backend) {
+    decoder *d;
     tally t = {0};
-    const int code = decode_all(&t, j, decoder, m, passes);
-    ks_sparse_decoder_destroy(decoder);
+    int code = open_decoder(&d, m, q, backend);
+    if (code == KS_EXIT_OK)
+        code = decode_all(&t, j, d, m, passes);
+    close_decoder(d);
     if (code == KS_EXIT_OK)
         ks_cli_say(1,
                    "%" PRIu64 " words: %" PRIu64 " not decoded, %" PRIu64 " bits changed, %.1f passes a word",
@@ -111,7 +183,7 @@ static int decode_words(const ks_matrix *m, double q, job *j, uint64_t passes) {
 
 int ks_codes_decode(int argc, char **argv) {
     ks_code_source source = {.merges = UINT64_MAX};
-    const char *name = NULL, *received = NULL, *syndrome = NULL, *output = "-";
+    const char *name = NULL, *received = NULL, *syndrome = NULL, *output = "-", *backend = "cpu";
     double q = 0;
     uint64_t passes = 0, log2n = 18, z = 0;
     int packed = 0, rest;
@@ -124,6 +196,7 @@ int ks_codes_decode(int argc, char **argv) {
         {"output", 'o', KS_OPTION_TEXT, &output, "FILE", "decoded words (default: stdout)", NULL},
         {"packed", 0, KS_OPTION_FLAG, &packed, NULL, "words are packed bits, not text", NULL},
         {"max-iterations", 0, KS_OPTION_U64, &passes, "N", "default 200", NULL},
+        {"backend", 0, KS_OPTION_TEXT, &backend, "NAME", "cpu, opencl[:N] or cuda[:N] (default: cpu)", NULL},
         {"log2n", 0, KS_OPTION_U64, &log2n, "K", "a code of ours for frames of 2^K bits (default 18)", NULL},
         {"from", 0, KS_OPTION_TEXT, &source.format, "F", "format of the code (default: seen from the file)",
          NULL},
@@ -146,7 +219,7 @@ int ks_codes_decode(int argc, char **argv) {
     if (code == KS_EXIT_OK)
         code = read_job(&j, m, received, syndrome, packed);
     if (code == KS_EXIT_OK) {
-        code = decode_words(m, q, &j, passes);
+        code = decode_words(m, q, &j, passes, backend);
         if (code == KS_EXIT_OK || code == KS_EXIT_FAILED) {
             const int written = write_decoded(&j, m, output, packed);
             code = written == KS_EXIT_OK ? code : written;
@@ -192,18 +265,21 @@ static void count(tally *t, const bench *b, const ks_ldpc_outcome *outcomes, uin
     }
 }
 
-static void report(const tally *t, const ks_matrix *m, double q, uint64_t seed, double seconds) {
+static void report(const tally *t, const decoder *d, double q, uint64_t seed, double seconds) {
+    const ks_matrix *m = d->matrix;
     const double n = m->columns, h = -q * log2(q) - (1 - q) * log2(1 - q), words = (double)t->words;
     const double fer = (double)t->failed / words, f = ((1 - fer) * m->rows + fer * n) / (n * h);
     const double passes = (double)t->passes / words, edges = (double)t->passes * m->ones / seconds;
     if (ks_cli_json)
-        printf("{\"bench\":\"codes measure\",\"frame_bits\":%u,\"rows\":%u,\"qber\":%g,\"seed\":%" PRIu64
+        printf("{\"bench\":\"codes "
+               "measure\",\"backend\":\"%s\",\"frame_bits\":%u,\"rows\":%u,\"qber\":%g,\"seed\":%" PRIu64
                ",\"frames\":%" PRIu64 ",\"failed\":%" PRIu64 ",\"fer\":%g,\"undetected\":%" PRIu64
                ",\"efficiency\":%.4f,\"first_efficiency\":%.4f,\"iterations_mean\":%.2f,\"throughput_mbps\":%"
                ".2f,"
                "\"gedges_per_second\":%.3f}\n",
-               m->columns, m->rows, q, seed, t->words, t->failed, fer, t->undetected, f, m->rows / (n * h),
-               passes, words * n / seconds / 1e6, edges / 1e9);
+               d->device ? d->device->vtable->backend : "cpu", m->columns, m->rows, q, seed, t->words,
+               t->failed, fer, t->undetected, f, m->rows / (n * h), passes, words * n / seconds / 1e6,
+               edges / 1e9);
     else
         printf("QBER %g: %" PRIu64 " of %" PRIu64 " frames of %u bits failed (%" PRIu64
                " undetected), f %.4f (%.4f without failures), %.1f passes, %.1f Mbit/s, %.2f Gedge/s\n",
@@ -211,44 +287,64 @@ static void report(const tally *t, const ks_matrix *m, double q, uint64_t seed, 
                words * n / seconds / 1e6, edges / 1e9);
 }
 
-static double cpu_seconds(void) {
+/* The processor's time for this program's own decoder, wall time for a device. */
+static double seconds_of(const decoder *d) {
     struct timespec now;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+    clock_gettime(d->device ? CLOCK_MONOTONIC : CLOCK_PROCESS_CPUTIME_ID, &now);
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-static int run_bench(const ks_matrix *m, bench *b, double q, uint64_t frames, uint64_t seed) {
-    ks_sparse_decoder *decoder;
-    const ks_status status = ks_sparse_decoder_create(&decoder, m, q);
-    if (status != KS_OK)
-        return ks_cli_fail_status(status, "codes measure");
-    ks_ldpc_outcome outcomes[KS_SPARSE_FRAMES];
+static int run_bench(decoder *d, bench *b, double q, uint64_t frames, uint64_t seed) {
+    ks_ldpc_outcome outcomes[DEVICE_GROUP];
+    const size_t group = group_of(d);
     tally t = {0};
     uint64_t state = seed;
     double seconds = 0;
     while (t.words < frames && !ks_cli_interrupted()) {
         const uint64_t left = frames - t.words;
-        const uint32_t n = left < KS_SPARSE_FRAMES ? (uint32_t)left : KS_SPARSE_FRAMES;
-        draw(b, m, n, q, &state);
-        const double start = cpu_seconds();
-        ks_sparse_decode(decoder, outcomes, b->decoded, b->bob, b->syndrome, n, 0);
-        seconds += cpu_seconds() - start;
+        const uint32_t n = left < group ? (uint32_t)left : (uint32_t)group;
+        draw(b, d->matrix, n, q, &state);
+        const double start = seconds_of(d);
+        const ks_status status = decode_group(d, outcomes, b->decoded, b->bob, b->syndrome, n, 0);
+        if (status != KS_OK)
+            return ks_cli_fail_status(status, "codes measure");
+        seconds += seconds_of(d) - start;
         count(&t, b, outcomes, n);
     }
-    ks_sparse_decoder_destroy(decoder);
     if (t.words)
-        report(&t, m, q, seed, seconds);
+        report(&t, d, q, seed, seconds);
     return ks_cli_interrupted() ? KS_EXIT_INTERRUPTED : KS_EXIT_OK;
+}
+
+static int measure(const ks_matrix *m, double q, uint64_t frames, uint64_t seed, const char *backend) {
+    bench b = {.words = ks_matrix_frame_words(m), .checks = ks_matrix_syndrome_words(m)};
+    decoder *d;
+    int code = open_decoder(&d, m, q, backend);
+    uint64_t *memory = code == KS_EXIT_OK ? calloc((3 * b.words + b.checks) * group_of(d), 8) : NULL;
+    if (memory) {
+        b.alice = memory;
+        b.bob = b.alice + b.words * group_of(d);
+        b.decoded = b.bob + b.words * group_of(d);
+        b.syndrome = b.decoded + b.words * group_of(d);
+        code = run_bench(d, &b, q, frames, seed);
+    } else if (code == KS_EXIT_OK) {
+        code = ks_cli_fail(KS_EXIT_FAILED, "out of memory");
+    }
+    free(memory);
+    close_decoder(d);
+    return code;
 }
 
 int ks_codes_measure_file(int argc, char **argv) {
     ks_code_source source = {.merges = UINT64_MAX};
+    const char *backend = "cpu";
     double q = 0;
     uint64_t frames = 1000, seed = 1;
     int rest;
     const ks_option options[] = {
         {"qber", 0, KS_OPTION_NUMBER, &q, "Q", "error rate", NULL},
         {"frames", 0, KS_OPTION_U64, &frames, "N", "default 1000", NULL},
+        {"backend", 0, KS_OPTION_TEXT, &backend, "NAME", "cpu, opencl[:N] or cuda[:N] (default: cpu)", NULL},
         {"seed", 0, KS_OPTION_U64, &seed, "S", "default 1", NULL},
         {"from", 0, KS_OPTION_TEXT, &source.format, "F", "format of the file (default: seen from it)", NULL},
         {"pairs", 0, KS_OPTION_TEXT, &source.pairs, "FILE", "row pairs whose sums replace them", NULL},
@@ -265,18 +361,7 @@ int ks_codes_measure_file(int argc, char **argv) {
     if (code != KS_EXIT_OK)
         return code;
     ks_cli_catch_signals();
-    bench b = {.words = ks_matrix_frame_words(m), .checks = ks_matrix_syndrome_words(m)};
-    uint64_t *memory = calloc((3 * b.words + b.checks) * KS_SPARSE_FRAMES, 8);
-    if (memory) {
-        b.alice = memory;
-        b.bob = b.alice + b.words * KS_SPARSE_FRAMES;
-        b.decoded = b.bob + b.words * KS_SPARSE_FRAMES;
-        b.syndrome = b.decoded + b.words * KS_SPARSE_FRAMES;
-        code = run_bench(m, &b, q, frames, seed);
-    } else {
-        code = ks_cli_fail(KS_EXIT_FAILED, "out of memory");
-    }
-    free(memory);
+    code = measure(m, q, frames, seed, backend);
     ks_matrix_destroy(m);
     return code;
 }

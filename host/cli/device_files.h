@@ -17,4 +17,8 @@ void ks_device_files_find(ks_device_files *files, ks_select_options *options);
 /* The folders above a file, as far as they are missing. `path` is the same afterwards. */
 void ks_device_files_make_folders(char *path);
 
+/* The one device BACKEND[:N], after its self-test; an exit code after saying why not, *out may then be open,
+ * to be closed. */
+int ks_device_open_named(ks_device **out, const char *text, uint32_t threads);
+
 #endif

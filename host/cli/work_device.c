@@ -37,6 +37,36 @@ void ks_device_files_make_folders(char *path) {
     }
 }
 
+/* BACKEND[:N] */
+static int parse_device(char name[16], size_t *index, const char *text) {
+    const size_t length = strcspn(text, ":");
+    char *end;
+    *index = 0;
+    if (length == 0 || length >= 16)
+        return 0;
+    memcpy(name, text, length);
+    name[length] = 0;
+    if (!text[length])
+        return 1;
+    *index = strtoul(text + length + 1, &end, 10);
+    return text[length + 1] >= '0' && text[length + 1] <= '9' && !*end;
+}
+
+int ks_device_open_named(ks_device **out, const char *text, uint32_t threads) {
+    ks_select_options options = {.devices.threads = threads};
+    ks_device_files files;
+    char name[16];
+    size_t index;
+    *out = NULL;
+    if (!parse_device(name, &index, text))
+        return ks_cli_fail(KS_EXIT_USAGE, "--backend is cpu, opencl[:N] or cuda[:N], not '%s'", text);
+    ks_device_files_find(&files, &options);
+    ks_status status = ks_devices_open(out, name, index, &options.devices);
+    if (status == KS_OK)
+        status = ks_device_selftest(*out);
+    return status == KS_OK ? KS_EXIT_OK : ks_cli_fail_status(status, text);
+}
+
 static void say_lost(void *context, const ks_device *device) {
     (void)context;
     ks_cli_say(0, "warning: %s failed and is given up: the processor does its work from here on",

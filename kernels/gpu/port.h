@@ -39,6 +39,8 @@ typedef uint4 ks_u32x4;
 #define KS_GROUPS() ((ks_u32)get_num_groups(0))
 #define KS_GROUP_Y() ((ks_u32)get_group_id(1))
 #define KS_POPCOUNT(x) popcount(x)
+#define KS_KEEP(pointer) ((void)(pointer))
+#define KS_BYTE_SIGNS(x) as_uint(as_char4((ks_u32)(x)) < (char4)0) /* all ones in each byte that has its top bit set */
 #define KS_LOCAL_ADD(at, v) ((void)atomic_add((at), (v)))
 #define KS_GLOBAL_ADD(at, v) atomic_add((at), (v)) /* the old value */
 #define KS_GLOBAL_XOR(at, v) ((void)atomic_xor((at), (v)))
@@ -79,6 +81,21 @@ typedef uint4 ks_u32x4;
 #define KS_GLOBAL_XOR(at, v) ((void)atomicXor((at), (v)))
 #define KS_LOCAL_XOR(at, v) ((void)atomicXor((at), (v)))
 extern __shared__ uint4 ks_local_room[];
+
+/* A pointer to global memory stays in a register instead of being computed again at each use. */
+#define KS_KEEP(pointer)                                             \
+    do {                                                             \
+        size_t kept = __cvta_generic_to_global(pointer);             \
+        asm("" : "+l"(kept));                                        \
+        pointer = (decltype(pointer))__cvta_global_to_generic(kept); \
+    } while (0)
+
+/* A selector with its top bit set repeats the sign of the byte. */
+static __device__ __forceinline__ ks_u32 KS_BYTE_SIGNS(ks_u32 x) {
+    ks_u32 signs;
+    asm("prmt.b32 %0, %1, 0, 0xba98;" : "=r"(signs) : "r"(x));
+    return signs;
+}
 
 #else
 #error "compile as OpenCL C 1.2 or as CUDA"

@@ -22,6 +22,18 @@ echo "$row" | grep -q '"fer":0,.*"undetected":0,.*"verified":true' || fail "meas
 row=$("$keystill" bench ldpc --log2n 14 --qber 0.03 --frames 5 --json -q)
 echo "$row" | grep -q '"frames":5,.*"efficiency":1\.' || fail "bench ldpc: $row"
 
+# Jobs of a device give the counts that the threads give.
+counts() { # OPTION...
+    "$keystill" bench ldpc --log2n 14 --qber 0.02 --frames 64 --seed 3 --json -q "$@" |
+        sed 's/.*"frames":\(.*\),"rounds_mean":\([^,]*\),.*/\1 \2/; s/"seconds.*//'
+}
+[ "$(counts)" = "$(counts --backend cpu:0 --batch 16)" ] || fail "bench ldpc: $(counts) but by jobs $(counts --backend cpu:0 --batch 16)"
+counts | grep -q '"first_fer":0\.' || fail "no frame was tried again: $(counts)"
+exits 2 "$keystill" bench ldpc --backend nonsense
+exits 2 "$keystill" bench ldpc --backend opencl:x
+exits 2 "$keystill" bench ldpc --backend opencl --decoders exact
+exits 2 "$keystill" bench ldpc --batch 0
+
 exits 2 "$keystill" codes
 exits 0 "$keystill" codes --help
 exits 2 "$keystill" codes lits
@@ -48,6 +60,9 @@ for format in alist alist-rows "alist --no-pad" "qc --z 64"; do
 done
 rows=$("$keystill" codes import --json "$directory/a.pchk" | sed -n 's/.*"rows":\([0-9]*\).*"rank":\1,.*/\1/p')
 [ -n "$rows" ] || fail "codes import: $("$keystill" codes import --json "$directory/a.pchk")"
+measured() { "$keystill" codes measure "$directory/a.pchk" --qber 0.02 --frames 70 --json "$@" | sed 's/"throughput.*//'; }
+[ "$(measured)" = "$(measured --backend cpu:0)" ] || fail "codes measure: $(measured) but by jobs $(measured --backend cpu:0)"
+exits 2 "$keystill" codes measure "$directory/a.pchk" --qber 0.02 --backend cpu:x
 printf '0,1\n2,3\n' >"$directory/pairs.csv"
 "$keystill" codes import --pairs "$directory/pairs.csv" --merges 1 "$directory/a.pchk" | grep -q "^matrix     $((rows - 1)) rows" || fail "merges"
 head -c 1000 "$directory/a.pchk" >"$directory/cut.pchk"

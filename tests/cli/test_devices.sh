@@ -59,5 +59,14 @@ unset KEYSTILL_PLUGINS
 if "$program" devices --json | grep '"backend":"opencl"' | grep -q '"usable":true'; then
     with 0 --backend opencl,cpu
     [ "$(wc -c <keys)" -gt 5000 ] || complain "hardly any keys with a device and the processor"
+    "$program" codes export s348-10 --log2n 14 -o code.pchk
+    expect 0 "$program" codes measure code.pchk --qber 0.03 --frames 70 --json
+    sed 's/"throughput.*//; s/"cpu"/"opencl"/' "$out" >measured
+    expect 0 "$program" codes measure code.pchk --qber 0.03 --frames 70 --json --backend opencl
+    sed 's/"throughput.*//' "$out" | cmp -s - measured || complain "another decoder: $(cat "$out")"
+    with 0 --backend opencl --code code.pchk
+    [ "$(wc -c <keys)" -gt 5000 ] || complain "hardly any keys by an imported code"
+    expect 0 "$program" bench ldpc --backend opencl --log2n 14 --qber 0.02 --frames 8 --json
+    says "$out" '"backend":"opencl","device":"opencl:0 .*"fer":0,.*"undetected":0,.*"verified":true'
 fi
 finish

@@ -23,6 +23,7 @@ enum {
     HEAD = 4 + LEVELS,
     OUT_WORDS = 4,
     ITEMS_MAX = 512,
+    LOCAL_LEAST = 8, /* frames side by side for which local memory is worth it: fewer hide no latency */
     LOCAL_SPARE = 64 /* local variables of the kernel itself */
 };
 _Static_assert((int)KS_BASE_LEVELS_MAX <= (int)LEVELS, "every remap fits");
@@ -35,8 +36,9 @@ typedef struct sizes {
     uint32_t items;
 } sizes;
 
+/* Of the fast decoder, four checks a word. */
 static size_t row_words(const ks_ldpc_lists *by_row, uint32_t row) {
-    return 1 + (by_row->first[row + 1] - by_row->first[row] + 31) / 32;
+    return 3 + (by_row->first[row + 1] - by_row->first[row] + 7) / 8;
 }
 
 static sizes sizes_of(const ks_lane *lane, const ks_lane_decoding *d) {
@@ -45,15 +47,18 @@ static sizes sizes_of(const ks_lane *lane, const ks_lane_decoding *d) {
     sizes s = {.frame = n / 8, .syndrome = (size_t)rows->rows * rows->z / 8};
     for (uint32_t r = 0; r < rows->rows && !d->exact; r++)
         s.state_words += row_words(rows, r);
+    s.state_words = (s.state_words + 3) / 4;
     if (d->exact)
         s.state_words = (rows->first[rows->rows] + (size_t)1) / 2;
     s.code_bytes =
         (HEAD + 4 * (size_t)rows->rows) * 4 + (d->exact ? sizeof ks_ldpc_phi + sizeof ks_ldpc_phi_inverse
                                                         : (size_t)d->remap->levels * 2 * KS_LDPC_TABLE);
-    s.items = rows->z < ITEMS_MAX ? rows->z : ITEMS_MAX;
+    const uint32_t side = d->exact ? rows->z : rows->z / 4; /* items that a row has work for */
+    s.items = side < ITEMS_MAX ? side : ITEMS_MAX;
     while (s.items > lane->limits.items)
         s.items /= 2;
-    s.soft_bytes = d->exact ? 2 * n : n + LOCAL_SPARE <= lane->limits.local_bytes ? 0 : n;
+    const int fits = !d->exact && !d->soft_apart && LOCAL_LEAST * n + LOCAL_SPARE <= lane->limits.local_bytes;
+    s.soft_bytes = d->exact ? 2 * n : fits ? 0 : n;
     size_t side_by_side = 2048 / s.items;
     if (!s.soft_bytes && lane->limits.local_bytes / n < side_by_side)
         side_by_side = lane->limits.local_bytes / n;
@@ -65,7 +70,7 @@ static sizes sizes_of(const ks_lane *lane, const ks_lane_decoding *d) {
     return s;
 }
 
-/* What the kernel knows of the code, in the layout of kernels/gpu/decode.inc. */
+/* What the kernel knows of the code, in the layout of kernels/gpu/decode_fast.inc. */
 static ks_status send_code(ks_lane *lane, const ks_lane_decoding *d, const sizes *s, ks_gpu_memory **out) {
     const ks_ldpc_lists *rows = d->by_row;
     void *host;

@@ -44,7 +44,8 @@ static ks_status dispatch(ks_lane *lane, ks_job *const *jobs, size_t count) {
     case KS_OP_SYNDROME:
         return ks_lane_syndrome(lane, job->as.frames.tasks, job->as.frames.count);
     case KS_OP_DECODE:
-        return ks_lane_decode(lane, job->as.frames.tasks, job->as.frames.count);
+        return (job->as.frames.tasks[0].code ? ks_lane_decode_code : ks_lane_decode)(
+            lane, job->as.frames.tasks, job->as.frames.count);
     case KS_OP_HASH:
         return ks_lane_hash(lane, job->as.hash.tag, job->as.hash.key, job->as.hash.bits, job->as.hash.n);
     case KS_OP_TOEPLITZ:
@@ -137,8 +138,8 @@ static ks_status submit(ks_device *device, ks_job *job) {
         return ks_fail(KS_ERR_ARGUMENT, "a job without frames");
     if (!ks_lane_supports(job->op))
         return ks_fail(KS_ERR_UNSUPPORTED, "operation %d is not offered by this device", (int)job->op);
-    if (frames && job->as.frames.tasks[0].code)
-        return ks_fail(KS_ERR_UNSUPPORTED, "%s does not serve imported codes", g->device.name);
+    if (job->op == KS_OP_SYNDROME && job->as.frames.tasks[0].code)
+        return ks_fail(KS_ERR_UNSUPPORTED, "%s computes no syndromes of imported codes", g->device.name);
     job->status = KS_OK;
     job->busy_ns = 0;
     job->link = NULL;

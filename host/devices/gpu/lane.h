@@ -38,6 +38,8 @@ KS_MUST_CHECK ks_status ks_lane_settle(ks_lane *lane);
 /* The operations. Outputs are written only when everything succeeded. */
 KS_MUST_CHECK ks_status ks_lane_syndrome(ks_lane *lane, ks_frame_task *tasks, size_t count);
 KS_MUST_CHECK ks_status ks_lane_decode(ks_lane *lane, ks_frame_task *tasks, size_t count);
+/* Tasks of an imported code. */
+KS_MUST_CHECK ks_status ks_lane_decode_code(ks_lane *lane, ks_frame_task *tasks, size_t count);
 KS_MUST_CHECK ks_status ks_lane_hash(ks_lane *lane, uint8_t tag[16], const uint8_t key[16],
                                      const uint64_t *bits, size_t n);
 /* Jobs of KS_OP_TOEPLITZ, one or, where each joins the first, up to KS_LANE_BLOCKS. */
@@ -68,7 +70,8 @@ KS_MUST_CHECK ks_status ks_lane_toeplitz_apply(ks_lane *lane, const ks_toeplitz_
 /* Decoding of `count` frames of one code; what ks_ldpc_task says of a single one. received, syndromes and
  * decoded: frames one after the other. */
 typedef struct ks_lane_decoding {
-    int exact; /* row ldpc_exact; row_class and remap are not read */
+    int exact;      /* row ldpc_exact; row_class and remap are not read */
+    int soft_apart; /* soft values in global memory, whether they fit into local memory or not */
     const ks_ldpc_lists *by_row;
     const uint8_t *row_class;
     const ks_ldpc_remap *remap;
@@ -80,5 +83,14 @@ typedef struct ks_lane_decoding {
     uint32_t real_bits, patience;
 } ks_lane_decoding;
 KS_MUST_CHECK ks_status ks_lane_decode_batch(ks_lane *lane, const ks_lane_decoding *decoding);
+/* Row ldpc_decode_sparse for any number of frames; task->frames is not read. `spread` may be NULL.
+ * KS_ERR_LIMIT: the device has no room for 64 frames of the matrix. */
+typedef struct ks_sparse_spread {
+    size_t groups;  /* at work at once */
+    uint32_t lanes; /* frames side by side in each, 1..KS_SPARSE_FRAMES */
+} ks_sparse_spread;
+KS_MUST_CHECK ks_status ks_lane_decode_sparse(ks_lane *lane, ks_ldpc_outcome *outcomes, uint64_t *decoded,
+                                              const ks_sparse_task *task, size_t count,
+                                              const ks_sparse_spread *spread);
 
 #endif

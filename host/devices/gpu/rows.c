@@ -54,6 +54,7 @@ static void ldpc_syndrome(uint64_t *syndrome, const uint64_t *frame, const ks_ld
 
 static void decode(ks_ldpc_outcome *outcome, uint64_t *decoded, const ks_ldpc_task *task, int exact) {
     const ks_lane_decoding decoding = {.exact = exact,
+                                       .soft_apart = task->real_bits % 2 != 0,
                                        .by_row = task->by_row,
                                        .row_class = task->row_class,
                                        .remap = task->remap,
@@ -77,6 +78,14 @@ static void ldpc_decode(ks_ldpc_outcome *outcome, uint64_t *decoded, const ks_ld
 static void ldpc_exact(ks_ldpc_outcome *outcome, uint64_t *decoded, const ks_ldpc_task *task, void *state) {
     (void)state;
     decode(outcome, decoded, task, 1);
+}
+
+/* Few enough side by side that lanes take several frames, one after the other. */
+static void ldpc_decode_sparse(ks_ldpc_outcome *outcomes, uint64_t *decoded, const ks_sparse_task *task,
+                               void *state) {
+    (void)state;
+    const ks_sparse_spread narrow = {.groups = 2, .lanes = 1 + task->matrix->columns % KS_SPARSE_FRAMES};
+    note(ks_lane_decode_sparse(current, outcomes, decoded, task, task->frames, &narrow));
 }
 
 static void toeplitz_direct(uint64_t *out, size_t out_words, const uint64_t *key, size_t key_words,
@@ -109,6 +118,7 @@ static const struct {
 } rows[] = {{"ldpc_syndrome", (void (*)(void))ldpc_syndrome},
             {"ldpc_decode", (void (*)(void))ldpc_decode},
             {"ldpc_exact", (void (*)(void))ldpc_exact},
+            {"ldpc_decode_sparse", (void (*)(void))ldpc_decode_sparse},
             {"poly_hash", (void (*)(void))poly_hash},
             {"bit_transpose", (void (*)(void))bit_transpose},
             {"toeplitz_direct", (void (*)(void))toeplitz_direct},
