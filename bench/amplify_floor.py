@@ -7,12 +7,15 @@ GF2P8AFFINEQB; bit-sliced levels have none, and their logic is that of the cheap
 """
 import math
 
-GHZ = 4.1                              # of the machine of docs/amplification.md under load
-LOGIC_A_CYCLE, PRODUCTS_A_CYCLE = 4, 2  # measured there, 512 bits: 0.064 and 0.122 ns an operation
+# Clock under load, operations of 512 bits a cycle: logic, products (bench/compare/ports.c).
+MACHINES = {"zen5": (4.1, 4, 2), "zen4": (3.69, 2, 1)}
+GHZ, LOGIC_A_CYCLE, PRODUCTS_A_CYCLE = MACHINES["zen4"]  # of the rows in bench/results/amplify.jsonl
 
 # products, logic of one butterfly on a pair of four-byte elements, by the bytes of its constant
 BYTES_BUTTERFLY = {1: (4, 8), 2: (6, 10), 4: (9, 19)}
-PLANES_BUTTERFLY = {1: 4 * (67 + 8) + 32, 2: 2 * (232 + 16) + 32, 4: 775 + 32 + 32}
+# u += c w and w += u as kernels/cpu/toeplitz_planes_field.inc has them, masks given; for four bytes with a correction by four bits
+PLANES_BUTTERFLY = {1: 4 * (60 + 8), 2: 2 * (196 + 16), 4: 2 * (196 + 16) + 2 * 4 * 16 + 40 + 96}
+PLANES_KNOWN = 72  # of the root: constants known beforehand
 
 
 def shape(n, m):
@@ -62,8 +65,10 @@ def count(n, m, isa, seed):
     else:
         vectors = points / 512
         products = 0.0
-        logic = sum(width[b] * PLANES_BUTTERFLY[b] for b in width) * vectors / 2 * transforms
-        logic += 9 * 32 * 3 * vectors * transforms     # lanes exchanged: a delta swap of three operations a plane
+        known = min(4, max(0, math.ceil(math.log2(rows))))
+        width[1] -= known
+        logic = (sum(width[b] * PLANES_BUTTERFLY[b] for b in width) + known * PLANES_KNOWN) * vectors / 2 * transforms
+        logic += (4 * 4 + 5 * 2) * 16 * vectors * transforms  # lanes exchanged: by shifts four operations a pair of planes, by words two
         logic += (775 + 211) * vectors
         logic += (110 * words["key"] + 110 * words["output"] + (256 * words["seed"] if seed == "fresh" else 0)) / 512
     logic += basis

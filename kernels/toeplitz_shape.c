@@ -6,11 +6,11 @@ static size_t divide_up(size_t a, size_t b) {
 }
 
 unsigned ks_toeplitz_least_log_row(ks_isa isa) {
-    /* a leaf: four vectors of 64 bytes (avx512icl) or of 128, 256, 512 bits */
+    /* a leaf: four vectors of 64 bytes (avx512icl), two of 128, 256 or 512 bits */
     static const unsigned least[KS_ISA_COUNT] = {[KS_ISA_ref] = 8,
-                                                 [KS_ISA_generic] = 9,
-                                                 [KS_ISA_avx2] = 10,
-                                                 [KS_ISA_avx512] = 11,
+                                                 [KS_ISA_generic] = 8,
+                                                 [KS_ISA_avx2] = 9,
+                                                 [KS_ISA_avx512] = 10,
                                                  [KS_ISA_avx512icl] = 8};
     return least[isa < KS_ISA_COUNT ? isa : KS_ISA_ref];
 }

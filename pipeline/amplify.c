@@ -15,7 +15,7 @@
 /* A transform of N points costs as much as this many products of words a point, seed included; measured with
  * `keystill bench amplify`, docs/amplification.md. Changes nothing but the time. */
 static const unsigned products_per_point[KS_ISA_COUNT] = {
-    [KS_ISA_generic] = 3, [KS_ISA_avx2] = 32, [KS_ISA_avx512] = 18, [KS_ISA_avx512icl] = 17};
+    [KS_ISA_generic] = 3, [KS_ISA_avx2] = 17, [KS_ISA_avx512] = 16, [KS_ISA_avx512icl] = 17};
 
 /* Of the workspace of a transform. */
 enum { BYTES_A_POINT = sizeof(uint32_t) + sizeof(uint16_t) };
@@ -65,6 +65,10 @@ static ks_toeplitz_shape shape_of(const ks_toeplitz_plan *plan, size_t m, size_t
 
 static size_t larger(size_t a, size_t b) {
     return a > b ? a : b;
+}
+
+static size_t lesser(size_t a, size_t b) {
+    return a < b ? a : b;
 }
 
 /* Bytes for every n <= n_max, m <= m_max. A transform of p coefficients has rows of at most max(2^least, p /
@@ -177,11 +181,27 @@ static void add_identity(uint64_t *out, const uint64_t *product, const uint64_t 
         out[whole] = product[whole] ^ ks_bits_fetch(x, n, n - m + 64 * whole);
 }
 
-/* What is left of key and output in the workspace. */
+typedef struct wipe_job {
+    char *memory;
+    size_t bytes, range;
+} wipe_job;
+
+static void task_wipe(void *argument, size_t index) {
+    const wipe_job *job = argument;
+    const size_t at = index * job->range;
+    ks_wipe(job->memory + at, lesser(job->range, job->bytes - at));
+}
+
+/* What is left of key and output in the workspace: by all threads, since lines in another core's cache take
+ * longest to write. */
 static void forget(ks_toeplitz_plan *plan, size_t words, size_t c) {
     const size_t used = plan->direct ? ks_toeplitz_words(c) * 8 : ks_toeplitz_work_bytes(&plan->shape);
-    if (c)
-        ks_wipe(plan->work, used < plan->work_bytes ? used : plan->work_bytes);
+    const ks_workers *workers = ks_workers_of(plan->workers);
+    wipe_job job = {.memory = plan->work, .bytes = c ? lesser(used, plan->work_bytes) : 0, .range = 1 << 16};
+    if (workers && job.bytes)
+        workers->run(workers->context, task_wipe, &job, (job.bytes - 1) / job.range + 1);
+    else
+        ks_wipe(job.memory, job.bytes);
     ks_wipe(plan->product, words * 8);
 }
 

@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#define BIT_SLICED   1
 #define VECTOR_BYTES 32
 #define INLINE       static inline __attribute__((always_inline))
 #define UNROLL       _Pragma("GCC unroll 16")

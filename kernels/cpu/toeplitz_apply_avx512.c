@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#define BIT_SLICED   1
 #define VECTOR_BYTES 64
 #define INLINE       static inline __attribute__((always_inline))
 #define UNROLL       _Pragma("GCC unroll 16")
@@ -13,6 +14,10 @@
 #define UNROLL_OUTER
 #define AND_ADD(t, a, b) ((plane)_mm512_ternarylogic_epi64((__m512i)(t), (__m512i)(a), (__m512i)(b), 0x78))
 #define ADD3(a, b, c)    ((plane)_mm512_ternarylogic_epi64((__m512i)(a), (__m512i)(b), (__m512i)(c), 0x96))
+#define BLEND(m, a, b)   ((plane)_mm512_ternarylogic_epi64((__m512i)(m), (__m512i)(a), (__m512i)(b), 0xca))
+/* 16-bit words of the pair a, b. */
+#define PERMUTE_WORDS(a, index, b)                                                                           \
+    ((plane)_mm512_permutex2var_epi16((__m512i)(a), (__m512i)(index), (__m512i)(b)))
 #include "kernels/cpu/toeplitz_planes.inc"
 #include "kernels/cpu/toeplitz_transform.inc"
 

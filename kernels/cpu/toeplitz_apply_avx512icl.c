@@ -9,7 +9,6 @@
 #define UNROLL       _Pragma("GCC unroll 16")
 #define OUTER        INLINE
 #define UNROLL_OUTER UNROLL
-#define LEAF_STEPPED 1
 #include "kernels/cpu/toeplitz_bytes.inc"
 #include "kernels/cpu/toeplitz_transform.inc"
 

@@ -27,10 +27,11 @@ static pair variant_pair(void) {
                   ks_toeplitz_least_log_row(ks_conformance_isa())};
 }
 
-/* Random size that fills the wanted number of points: a long and a short side, or two of the same length. */
+/* Random size that fills the wanted number of points: a long and a short side, or two of the same length.
+ * Rows are of the least size, or two, four or eight times that. */
 static ks_toeplitz_shape draw_shape(unsigned least_log_row, uint64_t *seed) {
     size_t rows = 1 + ks_test_random(seed) % (ks_conformance_small ? 3 : KS_TOEPLITZ_ROWS_MAX),
-           least = (size_t)16 << least_log_row;
+           least = (size_t)16 << (least_log_row + (ks_conformance_small ? 0 : ks_test_random(seed) % 4));
     size_t longer = rows * least - ks_test_random(seed) % least, shorter = 1 + ks_test_random(seed) % 20;
     if (ks_test_random(seed) % 4 == 0)
         longer = shorter = 1 + ks_test_random(seed) % 2000;
