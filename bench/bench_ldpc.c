@@ -12,11 +12,13 @@
 #include "bench/bench_ldpc.h"
 #include "host/cli/cli.h"
 #include "ldpc/ldpc.h"
+#include "pipeline/positions.h"
 #include "pipeline/status.h"
 
 typedef struct bench_state {
     ks_ldpc_workspace *workspace;
-    uint64_t *alice, *bob, *decoded, *mother, *syndrome, *extra;
+    uint64_t *alice, *bob, *decoded, *mother, *syndrome, *extra, allowance;
+    ks_ldpc_memory *memory; /* of the frame at work */
 } bench_state;
 
 /* One row at work: threads take frames by number, and the number alone decides what is in a frame. */
@@ -52,15 +54,20 @@ static double processor_seconds(void) {
 }
 
 static ks_status decode_once(bench_state *s, const point *p, ks_bench_ldpc_totals *t, uint16_t rate,
-                             ks_ldpc_result *result) {
+                             int is_retry, ks_ldpc_result *result) {
     const ks_bench_ldpc_options *o = p->o;
+    uint16_t next;
+    /* As in a session: at its last syndrome a frame has the exact decoder in any case. */
+    const int is_last = !o->decoders && ks_ldpc_next(&next, rate) != KS_OK;
     const ks_ldpc_request request = {.received = s->bob,
                                      .syndrome = s->syndrome,
                                      .rate = rate,
                                      .real_bits = o->real_bits,
                                      .qber = p->q,
                                      .max_iterations = (unsigned)o->iterations,
-                                     .decoders = p->decoders};
+                                     .decoders = is_last ? KS_LDPC_FAST_THEN_EXACT : p->decoders,
+                                     .memory = o->anew ? NULL : &s->memory,
+                                     .allowance = &s->allowance};
     double start = processor_seconds();
     ks_status status = ks_ldpc_decode(s->workspace, result, s->decoded, &request);
     t->decode_seconds += processor_seconds() - start;
@@ -70,10 +77,52 @@ static ks_status decode_once(bench_state *s, const point *p, ks_bench_ldpc_total
     t->edges +=
         (result->iterations + result->exact_iterations) * ks_bench_ldpc_edges(rate, (unsigned)o->log2n);
     t->rounds++;
+    if (is_retry) {
+        t->retries++;
+        t->retry_iterations += result->iterations;
+        t->retry_exact_iterations += result->exact_iterations;
+    }
     return status;
 }
 
-/* One frame from the first syndrome to success or the end of the base's syndrome. */
+/* What the session does with a frame that has no more syndrome: its least reliable bits become known, and are
+ * paid with their positions. */
+static ks_status disclose(bench_state *s, unsigned log2n, uint64_t *paid) {
+    uint32_t positions[1 << (KS_LDPC_LOG2N_MAX - KS_POSITIONS_LOW)];
+    uint8_t bits[sizeof positions / sizeof *positions / 8];
+    const size_t count = ks_positions_count(log2n);
+    KS_TRY(ks_ldpc_least_reliable(positions, count, s->memory));
+    ks_positions_take(bits, s->alice, positions, count);
+    ks_positions_put(s->bob, bits, positions, count);
+    *paid += 8 * ks_positions_bytes(log2n) + count;
+    return ks_ldpc_know(s->memory, positions, count, s->bob);
+}
+
+/* After the first round: further syndrome while there is any, then disclosures. Sets what these cost. */
+static ks_status retry(bench_state *s, const point *p, ks_bench_ldpc_totals *t, uint16_t *rate,
+                       ks_ldpc_result *result, uint64_t *paid) {
+    const ks_bench_ldpc_options *o = p->o;
+    const unsigned log2n = (unsigned)o->log2n;
+    uint64_t disclosures = 0;
+    uint16_t next;
+    for (uint64_t k = 0; !result->converged && k < o->retries; k++) {
+        if (ks_ldpc_next(&next, *rate) == KS_OK) {
+            KS_TRY(ks_ldpc_extra(s->extra, s->mother, *rate, next, log2n));
+            KS_TRY(ks_ldpc_extend(s->syndrome, s->extra, *rate, next, log2n));
+            *rate = next;
+        } else if (s->memory && disclosures < o->disclosures) {
+            t->exhausted += disclosures++ == 0;
+            KS_TRY(disclose(s, log2n, paid));
+        } else {
+            break;
+        }
+        KS_TRY(decode_once(s, p, t, *rate, 1, result));
+    }
+    t->saved += result->converged && disclosures;
+    return KS_OK;
+}
+
+/* One frame from the first syndrome to success or the end of what can be disclosed. */
 static ks_status run_frame(bench_state *s, const point *p, ks_bench_ldpc_totals *t) {
     const ks_bench_ldpc_options *o = p->o;
     uint16_t rate = p->rate;
@@ -85,20 +134,17 @@ static ks_status run_frame(bench_state *s, const point *p, ks_bench_ldpc_totals 
         KS_TRY(ks_ldpc_syndrome(s->mother, s->alice, rate, log2n));
     t->encode_seconds += (processor_seconds() - start) / SYNDROMES;
     KS_TRY(ks_ldpc_merge(s->syndrome, s->mother, rate, log2n));
-    KS_TRY(decode_once(s, p, t, rate, &result));
+    KS_TRY(decode_once(s, p, t, rate, 0, &result));
     t->first_failed += !result.converged;
     t->first_leak += ks_ldpc_syndrome_bits(rate, log2n);
-    uint16_t next;
-    for (uint64_t k = 0; !result.converged && k < o->retries && ks_ldpc_next(&next, rate) == KS_OK;
-         k++, rate = next) {
-        KS_TRY(ks_ldpc_extra(s->extra, s->mother, rate, next, log2n));
-        KS_TRY(ks_ldpc_extend(s->syndrome, s->extra, rate, next, log2n));
-        KS_TRY(decode_once(s, p, t, next, &result));
-    }
+    uint64_t paid = 0;
+    KS_TRY(retry(s, p, t, &rate, &result, &paid));
+    ks_ldpc_forget(s->memory);
+    s->memory = NULL;
     t->frames++;
     t->failed += !result.converged;
     t->bits += o->real_bits;
-    t->leak += result.converged ? ks_ldpc_syndrome_bits(rate, log2n) : o->real_bits;
+    t->leak += (result.converged ? ks_ldpc_syndrome_bits(rate, log2n) : o->real_bits) + paid;
     t->undetected += result.converged && memcmp(s->decoded, s->alice, ((size_t)1 << log2n) / 8) != 0;
     return KS_OK;
 }
@@ -119,6 +165,7 @@ static ks_status make_state(bench_state *s, unsigned log2n) {
     s->mother = memory + 3 * words;
     s->syndrome = memory + 4 * words;
     s->extra = memory + 5 * words;
+    s->allowance = UINT64_MAX;
     return ks_ldpc_workspace_create(&s->workspace, log2n);
 }
 
@@ -155,6 +202,11 @@ static void add_totals(ks_bench_ldpc_totals *to, const ks_bench_ldpc_totals *t) 
     to->iterations += t->iterations;
     to->exact_decodings += t->exact_decodings;
     to->exact_iterations += t->exact_iterations;
+    to->exhausted += t->exhausted;
+    to->saved += t->saved;
+    to->retries += t->retries;
+    to->retry_iterations += t->retry_iterations;
+    to->retry_exact_iterations += t->retry_exact_iterations;
     to->edges += t->edges;
     to->decode_seconds += t->decode_seconds;
     to->encode_seconds += t->encode_seconds;
@@ -268,6 +320,7 @@ int ks_bench_ldpc(int argc, char **argv) {
                                .seed = 1,
                                .rate = UINT64_MAX,
                                .retries = 64,
+                               .disclosures = 8,
                                .threads = 1,
                                .seconds = 10};
     const ks_option table[] = {
@@ -283,6 +336,9 @@ int ks_bench_ldpc(int argc, char **argv) {
         {"threads", 0, KS_OPTION_U64, &o.threads, "K", "threads, a frame each at a time", NULL},
         {"rate", 0, KS_OPTION_U64, &o.rate, "R", "this rate instead of the one for the error rate", NULL},
         {"retries", 0, KS_OPTION_U64, &o.retries, "K", "most retries with more syndrome", NULL},
+        {"disclosures", 0, KS_OPTION_U64, &o.disclosures, "K",
+         "most disclosures of least reliable bits to a frame without more syndrome; processor only", NULL},
+        {"anew", 0, KS_OPTION_FLAG, &o.anew, NULL, "retries begin with the received bits again", NULL},
         {"iterations", 0, KS_OPTION_U64, &o.iterations, "K", "most iterations of a decoding", NULL},
         {"frames", 0, KS_OPTION_U64, &o.frames, "K", "most frames a row", NULL},
         {"seconds", 0, KS_OPTION_NUMBER, &o.seconds, "S", "most time a row", NULL},

@@ -10,13 +10,15 @@
 
 typedef struct ks_bench_ldpc_options {
     const char *qber, *effort, *decoders, *backend;
-    uint64_t log2n, frames, seed, real_bits, iterations, rate, retries, threads, batch;
+    uint64_t log2n, frames, seed, real_bits, iterations, rate, retries, threads, batch, disclosures;
     double seconds;
+    int anew;
 } ks_bench_ldpc_options;
 
 typedef struct ks_bench_ldpc_totals {
     uint64_t frames, failed, undetected, first_failed, bits, leak, first_leak, rounds, iterations;
-    uint64_t exact_decodings, exact_iterations;
+    uint64_t exact_decodings, exact_iterations, retries, retry_iterations, retry_exact_iterations;
+    uint64_t exhausted, saved; /* frames that disclosed their least reliable bits; decoded then */
     double edges, decode_seconds, encode_seconds, mbps;
 } ks_bench_ldpc_totals;
 

@@ -94,6 +94,15 @@ int ks_bench_ldpc_report(const ks_bench_ldpc_totals *t, const ks_bench_ldpc_opti
     ks_bench_row_number(&row, "fer", (double)t->failed / frames);
     ks_bench_row_number(&row, "first_fer", (double)t->first_failed / frames);
     ks_bench_row_u64(&row, "undetected", t->undetected);
+    if (t->exhausted) {
+        ks_bench_row_u64(&row, "disclosing", t->exhausted);
+        ks_bench_row_u64(&row, "saved", t->saved);
+    }
+    if (t->retries) {
+        ks_bench_row_number(&row, "retry_iterations_mean", (double)t->retry_iterations / (double)t->retries);
+        ks_bench_row_number(&row, "retry_exact_iterations_mean",
+                            (double)t->retry_exact_iterations / (double)t->retries);
+    }
     if (q > 0) {
         ks_bench_row_number(&row, "efficiency", (double)t->leak / (bits * entropy(q)));
         ks_bench_row_number(&row, "first_efficiency", (double)t->first_leak / (bits * entropy(q)));

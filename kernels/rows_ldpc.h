@@ -51,6 +51,13 @@ typedef struct ks_ldpc_remap {
         halve_below[KS_LDPC_HALVINGS]; /* the k-th halving happens before the first pass with u below this */
 } ks_ldpc_remap;
 
+/* Where ldpc_exact stopped without success. values: soft[columns * z], then c[edges * z], c of check i of its
+ * row at edge * z + i. */
+typedef struct ks_ldpc_kept {
+    int16_t *values;
+    uint32_t unsatisfied; /* checks that the last pass found unsatisfied */
+} ks_ldpc_kept;
+
 typedef struct ks_ldpc_task {
     const ks_ldpc_lists *by_row;
     const uint8_t *row_class; /* 0 or 1 for each row */
@@ -63,6 +70,9 @@ typedef struct ks_ldpc_task {
     uint32_t max_passes;
     uint32_t patience; /* give up after so many passes in a row without u falling by 1/64 of the best seen; 0:
                           never */
+    const ks_ldpc_kept *from; /* ldpc_exact: NULL, or go on from here: received and weight are not read */
+    ks_ldpc_kept *keep; /* ldpc_exact: NULL, or where a decoding that does not converge leaves its state;
+                           may be `from`. Untouched when it converges. */
 } ks_ldpc_task;
 
 typedef struct ks_ldpc_outcome {
@@ -100,8 +110,9 @@ typedef void ks_k_ldpc_decode_fn(ks_ldpc_outcome *outcome, uint64_t *decoded, co
 size_t ks_ldpc_exact_bytes(uint32_t columns, uint32_t edges, uint32_t z);
 
 /* Layered sum-product in int16, exact on every instruction set; row_class and remap are not read. As
- * ldpc_decode, but: values clamp to -32768..32767, pinned bits have soft = 32767, nothing is halved. In a
- * check of d edges P[e] = phi[min(|v[e]|, TOP)] (ks_ldpc_phi), S = the sum of all P in 32 bits, m[e] = the
+ * ldpc_decode, but: values clamp to -32768..32767, pinned bits have soft = 32767, nothing is halved; a task
+ * with `from` begins with its soft and c, and with the u of its unsatisfied checks among the rows of now. In
+ * a check of d edges P[e] = phi[min(|v[e]|, TOP)] (ks_ldpc_phi), S = the sum of all P in 32 bits, m[e] = the
  * smallest |v| of the other edges (32767 where there is none); t = min(S - P[e], 2^24 - 1); the magnitude of
  * c[e] is the larger of ks_ldpc_phi_inverse[key(t)] and min(m[e] - 32 bits(d - 1), CAP), where bits(x) counts
  * the binary digits of x: the sum of the terms e^-|v| is at most d - 1 times the largest, so the second is a

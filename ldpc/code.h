@@ -48,6 +48,28 @@ typedef struct ks_code_decoder {
     uint8_t tables[KS_BASE_LEVELS_MAX][2][KS_LDPC_TABLE];
     ks_ldpc_edge edges[KS_CODE_EDGES_MAX];
 } ks_code_decoder;
+/* What the exact decoder left of a frame. */
+struct ks_ldpc_memory {
+    uint64_t *allowance;
+    uint64_t bytes, real_bits;
+    ks_ldpc_kept kept; /* its values stand behind this head */
+    uint16_t rate;     /* whose rows the messages are of */
+    uint8_t log2n;
+};
+
+/* by_row: the lists of `rate`. NULL when the allowance or the memory is short: the frame will be begun anew,
+ * no error. */
+ks_ldpc_memory *ks_code_memory_make(uint64_t *allowance, const ks_ldpc_lists *by_row, uint16_t rate,
+                                    size_t real_bits);
+/* KS_ERR_ARGUMENT unless ks_code_memory_split may make it one of `rate`, a rate served, for such a frame. */
+KS_MUST_CHECK ks_status ks_code_memory_check(const ks_ldpc_memory *memory, uint16_t rate, unsigned log2n,
+                                             size_t real_bits);
+/* Makes a memory one of rate `to`, the same or a later one of its base; by_row: the lists of the rate that it
+ * is of. What a merged row that splits has sent is subtracted from the soft values (clamped to
+ * -32768..32767), edge by edge, and its two rows begin with messages of zero; all other rows keep theirs. No
+ * message moves: the merged row had the edges that its two rows have, and stood where they stand. */
+void ks_code_memory_split(ks_ldpc_memory *memory, const ks_ldpc_lists *by_row, uint16_t to);
+
 void ks_code_decoder_make(ks_code_decoder *decoder, const ks_base_spec *spec, const ks_base_graph *graph,
                           uint32_t merges, uint32_t z, uint32_t columns);
 

@@ -123,61 +123,93 @@ uint32_t ks_code_exact_weight(uint16_t rate, double qber) {
     return weight < 1 ? 1 : weight < 511 ? (uint32_t)weight : 511;
 }
 
-static ks_status decode_exactly(ks_ldpc_workspace *w, ks_ldpc_outcome *outcome, ks_ldpc_task *task,
+static ks_ldpc_task task_of(const ks_ldpc_workspace *w, const ks_ldpc_request *request) {
+    return (ks_ldpc_task){.by_row = &w->decoder.by_row,
+                          .row_class = w->decoder.row_class,
+                          .remap = &w->decoder.remap,
+                          .received = request->received,
+                          .syndrome = request->syndrome,
+                          .real_bits = (uint32_t)request->real_bits,
+                          .weight = ks_code_weight(request->rate, request->qber),
+                          .max_passes =
+                              request->max_iterations ? request->max_iterations : KS_CODE_DEFAULT_PASSES,
+                          .patience = KS_CODE_PATIENCE};
+}
+
+static ks_status decode_exactly(ks_ldpc_workspace *w, ks_ldpc_outcome *outcome,
                                 const ks_ldpc_request *request) {
+    ks_ldpc_memory **memory = request->memory;
     if (!w->exact) {
         size_t ignored, bytes;
         KS_TRY(state_bytes(&ignored, &bytes, w->log2n));
         KS_TRY(ks_secret_alloc(&w->exact, bytes, KS_SECRET_BLOCK));
     }
-    task->weight = ks_code_exact_weight(request->rate, request->qber);
-    ks_kernels_get()->ldpc_exact(outcome, w->decoded, task, w->exact);
+    ks_ldpc_task task = task_of(w, request);
+    task.weight = ks_code_exact_weight(request->rate, request->qber);
+    if (memory) {
+        task.from = *memory ? &(*memory)->kept : NULL;
+        if (!*memory)
+            *memory = ks_code_memory_make(request->allowance, task.by_row, request->rate, request->real_bits);
+        task.keep = *memory ? &(*memory)->kept : NULL;
+    }
+    ks_kernels_get()->ldpc_exact(outcome, w->decoded, &task, w->exact);
     forget_exact(w, request->rate);
+    if (memory && outcome->converged) {
+        ks_ldpc_forget(*memory);
+        *memory = NULL;
+    }
+    return KS_OK;
+}
+
+/* Makes the memory one of the request's rate. */
+static ks_status split(ks_ldpc_workspace *w, const ks_ldpc_request *request) {
+    ks_ldpc_request before = *request;
+    KS_TRY(ks_code_memory_check(*request->memory, request->rate, w->log2n, request->real_bits));
+    before.rate = (*request->memory)->rate;
+    KS_TRY(prepare(w, &before));
+    ks_code_memory_split(*request->memory, &w->decoder.by_row, request->rate);
     return KS_OK;
 }
 
 ks_status ks_ldpc_decode(ks_ldpc_workspace *workspace, ks_ldpc_result *result, uint64_t *frame_out,
                          const ks_ldpc_request *request) {
     size_t n = (size_t)1 << workspace->log2n;
+    const int goes_on = request->memory && *request->memory,
+              has_exact = request->decoders != KS_LDPC_FAST_ONLY;
     if (!ks_ldpc_supports(request->rate, workspace->log2n))
         return ks_fail(KS_ERR_ARGUMENT, "rate %u does not serve frames of 2^%u bits", request->rate,
                        workspace->log2n);
     if (request->real_bits == 0 || request->real_bits > n || !(request->qber >= 0 && request->qber <= 0.5))
         return ks_fail(KS_ERR_ARGUMENT, "%zu bits of %zu, error rate %g", request->real_bits, n,
                        request->qber);
+    if (goes_on && !has_exact)
+        return ks_fail(KS_ERR_ARGUMENT, "only the exact decoder goes on from a memory");
+    if (goes_on)
+        KS_TRY(split(workspace, request));
     KS_TRY(prepare(workspace, request));
-    ks_ldpc_task task = {.by_row = &workspace->decoder.by_row,
-                         .row_class = workspace->decoder.row_class,
-                         .remap = &workspace->decoder.remap,
-                         .received = request->received,
-                         .syndrome = request->syndrome,
-                         .real_bits = (uint32_t)request->real_bits,
-                         .weight = ks_code_weight(request->rate, request->qber),
-                         .max_passes =
-                             request->max_iterations ? request->max_iterations : KS_CODE_DEFAULT_PASSES,
-                         .patience = KS_CODE_PATIENCE};
-    ks_ldpc_outcome outcome = {0}, exact = {0};
-    if (request->decoders != KS_LDPC_EXACT_ONLY)
-        ks_kernels_get()->ldpc_decode(&outcome, workspace->decoded, &task, workspace->state);
-    const unsigned fast_passes = outcome.passes;
-    if (!outcome.converged && request->decoders != KS_LDPC_FAST_ONLY) {
-        ks_status status = decode_exactly(workspace, &exact, &task, request);
-        if (status != KS_OK) {
-            forget(workspace, request->rate);
-            return status;
-        }
-        outcome = exact;
+    ks_ldpc_outcome fast = {0}, exact = {0};
+    ks_status status = goes_on ? decode_exactly(workspace, &exact, request) : KS_OK;
+    if (!exact.converged && request->decoders != KS_LDPC_EXACT_ONLY) {
+        const ks_ldpc_task task = task_of(workspace, request);
+        ks_kernels_get()->ldpc_decode(&fast, workspace->decoded, &task, workspace->state);
     }
-    *result = (ks_ldpc_result){.converged = (int)outcome.converged,
-                               .iterations = fast_passes,
+    if (!goes_on && !fast.converged && has_exact)
+        status = decode_exactly(workspace, &exact, request);
+    if (goes_on && fast.converged) {
+        ks_ldpc_forget(*request->memory);
+        *request->memory = NULL;
+    }
+    const int converged = fast.converged || exact.converged;
+    *result = (ks_ldpc_result){.converged = converged,
+                               .iterations = fast.passes,
                                .exact_iterations = exact.passes,
-                               .unsatisfied = outcome.unsatisfied};
-    if (outcome.converged) {
+                               .unsatisfied = converged ? 0 : (has_exact ? exact : fast).unsatisfied};
+    if (converged) {
         result->errors = count_changes(workspace->decoded, request->received, request->real_bits);
         memcpy(frame_out, workspace->decoded, n / 8);
     } else if (frame_out != request->received) {
         memcpy(frame_out, request->received, n / 8);
     }
     forget(workspace, request->rate);
-    return KS_OK;
+    return status;
 }

@@ -83,6 +83,24 @@ typedef enum ks_ldpc_decoders {
     KS_LDPC_EXACT_ONLY
 } ks_ldpc_decoders;
 
+/* Where the exact decoder stopped on a frame that it could not decode: soft values and messages, 2 bytes a
+ * bit and 2 an edge of the lifted graph (2.6 MB at n = 2^18 and 5 %). Secret memory; the same bits on every
+ * instruction set and device. */
+typedef struct ks_ldpc_memory ks_ldpc_memory;
+
+/* Wipes and frees a memory and gives its bytes back to the allowance that they came from, which must still
+ * exist; NULL is allowed. */
+void ks_ldpc_forget(ks_ldpc_memory *memory);
+
+/* The `count` bits (1..real bits) with the smallest magnitudes of their soft values, equal ones by position;
+ * the positions ascend. They depend on the received bits and on the syndrome. */
+KS_MUST_CHECK ks_status ks_ldpc_least_reliable(uint32_t *positions, size_t count,
+                                               const ks_ldpc_memory *memory);
+/* From here on the bits at these positions, which are real ones, are taken to be those of `frame`: soft
+ * values at their limit, no messages from before. */
+KS_MUST_CHECK ks_status ks_ldpc_know(ks_ldpc_memory *memory, const uint32_t *positions, size_t count,
+                                     const uint64_t *frame);
+
 typedef struct ks_ldpc_request {
     const uint64_t *received; /* Bob's frame; bits from real_bits on are taken as zeros */
     const uint64_t *syndrome; /* Alice's, ks_ldpc_syndrome_bits(rate) */
@@ -91,6 +109,13 @@ typedef struct ks_ldpc_request {
     double qber;      /* expected error rate: sets the weight of received bits; 0: the rate's own threshold */
     unsigned max_iterations; /* of each decoder; 0: the default, 200 */
     ks_ldpc_decoders decoders;
+    /* NULL: every try is for itself. Else in: NULL, or what an earlier try of this frame left, at the same
+     * rate or one of the same base with less syndrome: the exact decoder goes on from there, and only a
+     * frame that it fails on goes to the fast one, from the received bits. Out: what the exact decoder left;
+     * NULL when it converged, did not run or got no memory. After an error it is still the caller's. */
+    ks_ldpc_memory **memory;
+    uint64_t *allowance; /* with `memory`: how many bytes more may be kept, by all who name it; it is changed
+                            atomically. Past it frames are begun anew. */
 } ks_ldpc_request;
 
 typedef struct ks_ldpc_result {
@@ -101,10 +126,10 @@ typedef struct ks_ldpc_result {
     size_t unsatisfied;        /* checks that the last iteration found unsatisfied */
 } ks_ldpc_result;
 
-/* Bob. Decodes one frame from the received bits (after more syndrome too: it does not go on from an earlier
- * try); frame_out may be `received` itself. Not converging is no error: KS_OK with converged = 0, frame_out
- * then holds the received bits. Same bits, iterations and failures on every instruction set. The workspace
- * keeps nothing of the frame. */
+/* Bob. Decodes one frame, from the received bits or from where an earlier try stopped; frame_out may be
+ * `received` itself. Not converging is no error: KS_OK with converged = 0, frame_out then holds the received
+ * bits. Same bits, iterations and failures on every instruction set. The workspace keeps nothing of the
+ * frame. */
 KS_MUST_CHECK ks_status ks_ldpc_decode(ks_ldpc_workspace *workspace, ks_ldpc_result *result,
                                        uint64_t *frame_out, const ks_ldpc_request *request);
 

@@ -7,6 +7,7 @@
 
 #include "ldpc/ldpc.h"
 #include "pipeline/bits.h"
+#include "pipeline/naming.h"
 #include "pipeline/session_internal.h"
 #include "pipeline/slotcode.h"
 
@@ -281,9 +282,14 @@ static void put_dropped(ks_writer *w, ks_block *b, ks_frame *f) {
     b->report.frames_dropped++;
 }
 
-/* One failed frame: further syndrome, or the frame itself when no class holds more. */
+/* One failed frame: the bits that were named, further syndrome, or the frame itself when no class holds more.
+ */
 static ks_status put_extra(ks_writer *w, ks_block *b, ks_frame *f) {
     uint16_t to;
+    if (f->positions && b->reconciliation.round < KS_MAX_ROUNDS) {
+        ks_naming_answer(w, f, b->key.words + f->offset / 64);
+        return KS_OK;
+    }
     if (b->reconciliation.round >= KS_MAX_ROUNDS ||
         ks_reconciliation_next(&b->reconciliation, f, &to) != KS_OK) {
         put_dropped(w, b, f);
@@ -331,7 +337,8 @@ static ks_status receive_flags(ks_session *s, ks_block *b, ks_cursor *c) {
         return ks_fail(KS_ERR_PROTOCOL, "FLAGS: round %u with %u frames, expected round %u with %u", round,
                        pending, r->round, r->pending);
     const uint8_t *map = ks_get(c, (pending + 7) / 8);
-    KS_TRY(ks_cursor_end(c, "FLAGS"));
+    if (!map)
+        return ks_cursor_end(c, "FLAGS");
     r->flag_bits += pending;
     r->round++;
     uint32_t failed = 0, k = 0;
@@ -345,6 +352,10 @@ static ks_status receive_flags(ks_session *s, ks_block *b, ks_cursor *c) {
         k++;
     }
     r->pending = failed;
+    for (uint32_t i = 0; i < r->count && !c->failed; i++)
+        if (r->frames[i].state == KS_FRAME_FAILED && ks_reconciliation_is_exhausted(r, &r->frames[i]))
+            KS_TRY(ks_naming_read(r, i, c));
+    KS_TRY(ks_cursor_end(c, "FLAGS"));
     return send_extras(s, b, failed);
 }
 

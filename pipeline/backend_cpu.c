@@ -60,7 +60,9 @@ static ks_status decode(worker *w, ks_frame_task *task) {
                                      .real_bits = task->real_bits,
                                      .qber = task->qber,
                                      .max_iterations = task->iterations,
-                                     .decoders = task->exact ? KS_LDPC_FAST_THEN_EXACT : KS_LDPC_FAST_ONLY};
+                                     .decoders = task->exact ? KS_LDPC_FAST_THEN_EXACT : KS_LDPC_FAST_ONLY,
+                                     .memory = task->allowance ? &task->memory : NULL,
+                                     .allowance = task->allowance};
     ks_ldpc_result result;
     KS_TRY(ks_ldpc_decode(*workspace, &result, task->frame, &request));
     task->converged = (uint8_t)result.converged;

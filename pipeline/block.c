@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ldpc/ldpc.h"
 #include "pipeline/bits.h"
 #include "pipeline/session_internal.h"
 
@@ -200,6 +201,8 @@ ks_batch *ks_batch_new(ks_block *b, ks_op op, ks_stage stage, size_t frames) {
 }
 
 void ks_batch_free(ks_batch *batch) {
+    for (size_t i = 0; batch->tasks && i < batch->job.as.frames.count; i++)
+        ks_ldpc_forget(batch->tasks[i].memory);
     free(batch->frames);
     free(batch->tasks);
     free(batch);

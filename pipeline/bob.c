@@ -7,6 +7,7 @@
 #include "kernels/rows_sparse.h"
 #include "ldpc/ldpc.h"
 #include "pipeline/key_pool.h"
+#include "pipeline/naming.h"
 #include "pipeline/session_internal.h"
 
 /* ---- bases, intensities, counts */
@@ -85,8 +86,9 @@ static ks_status receive_plan(ks_session *s, ks_block *b, ks_cursor *c) {
     return KS_OK;
 }
 
-static void add_task(const ks_session *s, ks_block *b, ks_batch *batch, uint32_t index) {
-    const ks_frame *f = &b->reconciliation.frames[index];
+/* The frame's memory goes with the task and comes back with it. */
+static void add_task(ks_session *s, ks_block *b, ks_batch *batch, uint32_t index) {
+    ks_frame *f = &b->reconciliation.frames[index];
     const size_t i = batch->job.as.frames.count++;
     batch->frames[i] = index;
     ks_frame_task *task = &batch->tasks[i];
@@ -94,7 +96,11 @@ static void add_task(const ks_session *s, ks_block *b, ks_batch *batch, uint32_t
     task->frame = b->key.words + f->offset / 64;
     task->syndrome = b->syndrome + f->words_at;
     task->qber = b->expected_qber;
-    task->exact = s->config.link.effort != KS_EFFORT_FAST;
+    task->exact =
+        s->config.link.effort != KS_EFFORT_FAST || ks_reconciliation_is_exhausted(&b->reconciliation, f);
+    task->memory = f->memory;
+    task->allowance = &s->kept_left;
+    f->memory = NULL;
 }
 
 /* The syndrome of one frame into its place; a frame that is its own syndrome is done. */
@@ -155,16 +161,24 @@ static ks_status receive_syndrome(ks_session *s, ks_block *b, ks_cursor *c) {
 }
 
 /* One entry of EXTRA for the next failed frame. */
-static ks_status take_extra(const ks_session *s, ks_block *b, ks_batch *batch, uint32_t index, ks_cursor *c) {
+static ks_status take_extra(ks_session *s, ks_block *b, ks_batch *batch, uint32_t index, ks_cursor *c) {
     ks_reconciliation *r = &b->reconciliation;
     ks_frame *f = &r->frames[index];
     unsigned kind = ks_get_u8(c);
+    if (kind == 3 && f->named) {
+        KS_TRY(ks_naming_take(f, b->key.words + f->offset / 64, c));
+        add_task(s, b, batch, index);
+        return KS_OK;
+    }
+    f->named = 0;
     if (kind == 2) {
         const size_t bytes = (f->real_bits + 7) / 8;
         const uint8_t *data = ks_get(c, bytes);
         if (data)
             memcpy(b->key.words + f->offset / 64, data, bytes);
         f->state = KS_FRAME_DROPPED;
+        ks_ldpc_forget(f->memory);
+        f->memory = NULL;
         r->dropped_bits += f->real_bits;
         r->pending--;
         b->report.frames_dropped++;
@@ -269,6 +283,14 @@ static ks_status end_round(ks_session *s, ks_block *b) {
     b->failed = failed;
     b->arrived = b->extra_at = 0;
     b->phase = KS_PHASE_EXTRA;
+    ks_status status = KS_OK;
+    for (uint32_t i = 0; i < r->count && status == KS_OK; i++)
+        if (r->frames[i].state == KS_FRAME_FAILED && ks_reconciliation_is_exhausted(r, &r->frames[i]))
+            status = ks_naming_put(&w, r, &r->frames[i]);
+    if (status != KS_OK) {
+        ks_writer_release(&w);
+        return status;
+    }
     KS_TRY(ks_message_end(s, b, KS_MSG_FLAGS, &w));
     return failed ? KS_OK : send_decoded(s, b);
 }
@@ -288,9 +310,12 @@ static ks_status frames_decoded(ks_session *s, ks_batch *batch) {
     if (batch->frames[batch->job.as.frames.count - 1] == b->reconciliation.count - 1)
         clear_padding(b);
     for (size_t i = 0; i < batch->job.as.frames.count; i++) {
-        b->reconciliation.frames[batch->frames[i]].state =
-            batch->tasks[i].converged ? KS_FRAME_DONE : KS_FRAME_FAILED;
-        b->report.iterations += batch->tasks[i].iterations;
+        ks_frame *f = &b->reconciliation.frames[batch->frames[i]];
+        ks_frame_task *task = &batch->tasks[i];
+        f->state = task->converged ? KS_FRAME_DONE : KS_FRAME_FAILED;
+        f->memory = task->memory;
+        task->memory = NULL;
+        b->report.iterations += task->iterations;
     }
     return end_round(s, b);
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "ldpc/ldpc.h"
+#include "pipeline/positions.h"
 #include "pipeline/status.h"
 
 enum { SMALLEST_FRAME = 14 };
@@ -123,7 +124,7 @@ void ks_reconciliation_fix_classes(ks_reconciliation *r) {
 }
 
 uint64_t ks_reconciliation_disclosed(const ks_reconciliation *r) {
-    uint64_t bits = r->flag_bits;
+    uint64_t bits = r->flag_bits + r->named_bits;
     for (uint32_t i = 0; i < r->count; i++)
         if (r->frames[i].state != KS_FRAME_DROPPED)
             bits += ks_reconciliation_syndrome_bits(r, &r->frames[i]);
@@ -158,7 +159,32 @@ ks_status ks_reconciliation_next(const ks_reconciliation *r, const ks_frame *f, 
     return KS_OK;
 }
 
+int ks_reconciliation_is_exhausted(const ks_reconciliation *r, const ks_frame *f) {
+    uint16_t next;
+    return !r->code && ks_ldpc_next(&next, f->rate) != KS_OK;
+}
+
+static uint64_t naming_bits(const ks_frame *f) {
+    return 8 * ks_positions_bytes(f->log2n) + ks_positions_count(f->log2n);
+}
+
+int ks_reconciliation_may_name(const ks_reconciliation *r, const ks_frame *f) {
+    const uint64_t used = ks_reconciliation_disclosed(r) + 2 * (uint64_t)r->pending;
+    return ks_reconciliation_is_exhausted(r, f) && f->namings < KS_NAMINGS_MAX &&
+           f->real_bits >= (UINT32_C(1) << f->log2n) / 4 &&
+           used + naming_bits(f) <= ks_reconciliation_largest(r);
+}
+
+void ks_reconciliation_name(ks_reconciliation *r, ks_frame *f) {
+    r->named_bits += naming_bits(f);
+    f->namings++;
+}
+
 void ks_reconciliation_release(ks_reconciliation *r) {
+    for (uint32_t i = 0; r->frames && i < r->count; i++) {
+        free(r->frames[i].positions);
+        ks_ldpc_forget(r->frames[i].memory);
+    }
     free(r->frames);
     *r = (ks_reconciliation){0};
 }

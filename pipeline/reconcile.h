@@ -27,7 +27,11 @@ typedef struct ks_frame {
     uint8_t state;
     uint8_t reported; /* Bob: Alice knows that it is done */
     uint16_t rate;
-    size_t words_at; /* where its syndrome begins among those of all frames, in words */
+    uint8_t namings;               /* how often its least reliable bits were named */
+    uint8_t named;                 /* Bob: they are, and Alice has not answered */
+    uint32_t *positions;           /* Alice: what he named, until she answers; NULL: nothing */
+    struct ks_ldpc_memory *memory; /* Bob, failed frames: where the decoder stopped, or NULL */
+    size_t words_at;               /* where its syndrome begins among those of all frames, in words */
 } ks_frame;
 
 typedef struct ks_reconciliation {
@@ -39,6 +43,7 @@ typedef struct ks_reconciliation {
     uint64_t first_bits;   /* syndromes of the first round and one flag a frame: the smallest class */
     uint64_t class_step;   /* bits between classes */
     uint64_t flag_bits;    /* flags sent so far */
+    uint64_t named_bits;   /* positions named so far, and the bits there */
     uint64_t dropped_bits; /* lengths of dropped frames */
     uint64_t iterations;
     size_t words; /* room for the largest syndromes of all frames */
@@ -47,6 +52,8 @@ typedef struct ks_reconciliation {
 enum {
     KS_CLASS_BITS = 5,
     KS_MAX_ROUNDS = 64,
+    KS_NAMINGS_MAX = 8,       /* of one frame */
+    KS_KEPT_BYTES = 64 << 20, /* of decoders, a session */
     /* Columns of an imported code: as many frames as a block may have fit into the messages, and so does a
        frame. */
     KS_CODE_COLUMNS_MIN = 1 << 10,
@@ -74,7 +81,8 @@ ks_status ks_reconciliation_rates(ks_reconciliation *r, double qber, ks_effort e
 /* Fixes the classes and the room for syndromes from the rates of the first round; before any syndrome is
  * sent. */
 void ks_reconciliation_fix_classes(ks_reconciliation *r);
-/* Bits disclosed so far: syndromes of frames that are not dropped, and flags. */
+/* Bits disclosed so far: syndromes of frames that are not dropped; flags, named positions and the bits there
+ * of all frames: they are not known from the frame that is published. */
 uint64_t ks_reconciliation_disclosed(const ks_reconciliation *r);
 /* What the largest class holds: nobody may disclose more. */
 uint64_t ks_reconciliation_largest(const ks_reconciliation *r);
@@ -84,6 +92,13 @@ uint64_t ks_reconciliation_charge(const ks_reconciliation *r);
 /* Alice: the rate to which a failed frame goes next, within the largest class; frames granted before are
  * counted by their rates. KS_ERR_LIMIT: the frame is to be dropped. */
 ks_status ks_reconciliation_next(const ks_reconciliation *r, const ks_frame *f, uint16_t *rate);
+/* 1 when all syndrome of a frame of the family is known to Bob. */
+int ks_reconciliation_is_exhausted(const ks_reconciliation *r, const ks_frame *f);
+/* 1 when the least reliable bits of a failed frame may be named: it is exhausted and no mere rest of a frame,
+ * its namings are not used up, and the largest class has room for the positions, the bits and two more
+ * rounds. Then ks_reconciliation_name counts them, answer included. */
+int ks_reconciliation_may_name(const ks_reconciliation *r, const ks_frame *f);
+void ks_reconciliation_name(ks_reconciliation *r, ks_frame *f);
 void ks_reconciliation_release(ks_reconciliation *r);
 
 #endif

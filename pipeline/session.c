@@ -75,6 +75,7 @@ ks_status ks_session_create(ks_session **out, const ks_session_config *config) {
     s->requests_tail = &s->requests;
     s->pending_tail = &s->pending;
     s->last_block = -1;
+    s->kept_left = KS_KEPT_BYTES;
     s->skip_below = 0;
     if (config->random.test_only)
         s->notes |= KS_RING_NOTE_TEST;

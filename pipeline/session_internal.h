@@ -216,6 +216,7 @@ struct ks_session {
     int seed_whole;
     ks_cause seed_refused; /* why its bearer was refused; then it never comes */
 
+    uint64_t kept_left;              /* Bob: bytes of decoders' memories that may still be made */
     uint64_t rate_errors, rate_bits; /* announced key-basis errors of recent blocks */
 
     ks_node *first, **tail, *current;

@@ -40,6 +40,12 @@ typedef struct ks_frame_task {
                             an imported code has one decoder */
     uint8_t converged;   /* DECODE, out: 1 when the syndrome is met */
     uint32_t iterations; /* DECODE, in: the limit of each decoder; out: used, of both */
+    /* DECODE: NULL, or what an earlier try of this frame left, with less syndrome: the exact decoder goes on
+     * from there. Out: what this try left, NULL when it converged or nothing is kept. Secret memory of the
+     * library; after a failed job still there. Jobs made outside the library leave both NULL. */
+    struct ks_ldpc_memory *memory;
+    uint64_t *allowance; /* DECODE: bytes of such memories that may still be made, changed atomically by all
+                            who name it; NULL: none are made or gone on from */
 } ks_frame_task;
 
 typedef struct ks_job ks_job;

@@ -88,9 +88,14 @@ static int has_syndrome(const int16_t *soft, const ks_ldpc_task *task) {
     return 1;
 }
 
+/* u of the text. */
+static uint64_t share_of(uint32_t unsatisfied, const ks_ldpc_lists *rows) {
+    return ((uint64_t)unsatisfied << 16) / ((uint64_t)rows->rows * rows->z);
+}
+
 static void run_passes(ks_ldpc_outcome *outcome, const ks_ldpc_task *task, int16_t *soft, int16_t *c) {
     const ks_ldpc_lists *rows = task->by_row;
-    uint64_t u = 1 << 15, best = UINT64_MAX;
+    uint64_t u = task->from ? share_of(task->from->unsatisfied, rows) : 1 << 15, best = UINT64_MAX;
     uint32_t waited = 0;
     while (outcome->passes < task->max_passes && !outcome->converged) {
         pin(soft, task);
@@ -100,7 +105,7 @@ static void run_passes(ks_ldpc_outcome *outcome, const ks_ldpc_task *task, int16
             for (uint32_t i = 0; i < rows->z; i++)
                 outcome->unsatisfied += (uint32_t)do_check(task, r, i, late, soft, c);
         outcome->passes++;
-        u = ((uint64_t)outcome->unsatisfied << 16) / ((uint64_t)rows->rows * rows->z);
+        u = share_of(outcome->unsatisfied, rows);
         if (outcome->unsatisfied == 0) {
             pin(soft, task);
             outcome->converged = (uint32_t)has_syndrome(soft, task);
@@ -119,11 +124,18 @@ void ks_ldpc_exact_ref(ks_ldpc_outcome *outcome, uint64_t *decoded, const ks_ldp
     const ks_ldpc_lists *rows = task->by_row;
     size_t n = (size_t)rows->columns * rows->z;
     int16_t *soft = state, *c = soft + n;
-    for (size_t i = 0; i < n; i++)
+    const size_t bytes = (n + (size_t)rows->first[rows->rows] * rows->z) * sizeof *soft;
+    memset(soft, 0, bytes);
+    for (size_t i = 0; i < n && !task->from; i++)
         soft[i] = (int16_t)(bit_of(task->received, i) ? -(int)task->weight : (int)task->weight);
-    memset(c, 0, (size_t)rows->first[rows->rows] * rows->z * sizeof *c);
+    if (task->from)
+        memcpy(soft, task->from->values, bytes);
     memset(outcome, 0, sizeof *outcome);
     run_passes(outcome, task, soft, c);
+    if (task->keep && !outcome->converged) {
+        memcpy(task->keep->values, soft, bytes);
+        task->keep->unsatisfied = outcome->unsatisfied;
+    }
     memset(decoded, 0, n / 8);
     for (size_t i = 0; i < task->real_bits; i++)
         decoded[i / 64] |= (uint64_t)(soft[i] < 0) << i % 64;

@@ -52,7 +52,7 @@ int ks_conformance_ldpc_decode(ks_k_ldpc_decode_fn *variant, ks_k_ldpc_decode_fn
     uint32_t edges = rows->first[rows->rows];
     int bad = ks_test_decoders_differ(variant, oracle, &g, &w, &task,
                                       ks_ldpc_state_bytes(rows->columns, rows->rows, edges, rows->z),
-                                      ((size_t)rows->columns + edges) * rows->z);
+                                      ((size_t)rows->columns + edges) * rows->z, NULL);
     ks_test_words_free(&w);
     ks_test_graph_free(&g);
     return bad;

@@ -91,17 +91,24 @@ static inline void ks_test_words_free(ks_test_words *w) {
     free(w->decoded[1]);
 }
 
-/* ldpc_decode and ldpc_exact have one signature. `bytes` and `oracle_bytes`: what their states need. */
+/* ldpc_decode and ldpc_exact have one signature. `bytes` and `oracle_bytes`: what their states need. kept:
+ * NULL, or a memory of the variant's and one of the oracle's to keep the state in, and to go on from where
+ * the task has a `from`. */
 static inline int ks_test_decoders_differ(ks_k_ldpc_decode_fn *variant, ks_k_ldpc_decode_fn *oracle,
                                           const ks_test_graph *g, ks_test_words *w, const ks_ldpc_task *task,
-                                          size_t bytes, size_t oracle_bytes) {
+                                          size_t bytes, size_t oracle_bytes, ks_ldpc_kept *kept) {
     const ks_ldpc_lists *rows = &g->by_row;
     bytes = bytes / 64 * 64 + 64;
     uint8_t *state = aligned_alloc(64, bytes + 64), *oracle_state = aligned_alloc(64, oracle_bytes);
     memset(state, 0x5A, bytes + 64);
     ks_ldpc_outcome a, b;
-    variant(&a, w->decoded[0] + 1, task, state);
-    oracle(&b, w->decoded[1] + 1, task, oracle_state);
+    ks_ldpc_task tasks[2] = {*task, *task};
+    for (int k = 0; kept && k < 2; k++) {
+        tasks[k].keep = &kept[k];
+        tasks[k].from = task->from ? &kept[k] : NULL;
+    }
+    variant(&a, w->decoded[0] + 1, &tasks[0], state);
+    oracle(&b, w->decoded[1] + 1, &tasks[1], oracle_state);
     int bad = memcmp(&a, &b, sizeof a) != 0 || memcmp(w->decoded[0], w->decoded[1], (w->n + 2) * 8) != 0;
     for (int i = 0; i < 64; i++)
         bad |= state[bytes + (size_t)i] != 0x5A;

@@ -7,15 +7,16 @@
 #include "pipeline/message.h"
 #include "tests/unit/link_fixture.h"
 
-enum { BLOCKS = 3, LOG2N = 14, FRAMES = 512 };
+enum { BLOCKS = 4, LOG2N = 14, FRAMES = 512 };
 
 /* What one block sent. */
 typedef struct tally {
     uint64_t syndrome_bits, extra_bits, flag_bits, dropped_bits; /* of frames that were given up, whole */
+    uint64_t position_bits, named_bits; /* of the least reliable bits, and the bits there */
     uint64_t tag_bits, error_counts, largest_frame, frames;
     uint64_t tested_bits, test_detections, detections, sifted;
     uint16_t rate[FRAMES]; /* as PLAN says, then as EXTRA does */
-    int dropped[FRAMES], failed[FRAMES];
+    int dropped[FRAMES], failed[FRAMES], named[FRAMES];
     int unknown; /* messages of other types */
 } tally;
 
@@ -55,8 +56,9 @@ static void count_plan(tally *t, const uint8_t *p) {
     }
 }
 
-/* The flags of a round are in the order of the frames that were tried in it. */
-static void count_flags(tally *t, const uint8_t *p) {
+/* The flags of a round are in the order of the frames that were tried in it; then of those that failed and
+ * have no more syndrome what is named of each: 32 of 2^14 positions in 44 bytes. */
+static void count_flags(tally *t, const uint8_t *p, size_t bytes) {
     const uint32_t round = u32_at(p), pending = u32_at(p + 4);
     uint32_t k = 0;
     t->flag_bits += pending;
@@ -66,6 +68,15 @@ static void count_flags(tally *t, const uint8_t *p) {
             k++;
         }
     cr_expect_eq(k, pending, "round %u: %u flags", round, pending);
+    const uint8_t *at = p + 8 + (pending + 7) / 8;
+    for (uint32_t i = 0; i < t->frames; i++) {
+        uint16_t next;
+        t->named[i] =
+            t->failed[i] && !t->dropped[i] && ks_ldpc_next(&next, t->rate[i]) != KS_OK && *at++ == 1;
+        t->position_bits += t->named[i] ? 44 * 8 : 0;
+        at += t->named[i] ? 44 : 0;
+    }
+    cr_expect_eq(at, p + bytes, "an entry of FLAGS has another size");
 }
 
 /* All frames are full but the last one. */
@@ -87,6 +98,10 @@ static void count_extra(tally *t, const uint8_t *p, size_t bytes) {
             t->extra_bits += more;
             t->rate[i] = u16_at(at + 1);
             at += 3 + more / 8;
+        } else if (*at == 3) {
+            cr_expect(t->named[i]);
+            t->named_bits += 32;
+            at += 5;
         } else {
             t->dropped[i] = 2; /* in this round */
             t->dropped_bits += frame_bits(t, i);
@@ -129,7 +144,7 @@ static int count_tap(fixture *f, int from, uint8_t **message, size_t *bytes) {
     case KS_MSG_FLAGS:
         for (uint32_t i = 0; i < t->frames; i++)
             t->dropped[i] = t->dropped[i] != 0;
-        count_flags(t, p);
+        count_flags(t, p, payload);
         break;
     case KS_MSG_EXTRA:
         count_extra(t, p, payload);
@@ -155,9 +170,9 @@ static uint64_t log2_up(uint64_t n) {
 }
 
 /* Bits that frames which were corrected cost: first and further syndrome; those that were dropped cost their
- * length. */
+ * length. Flags and positions tell of Bob's frames as well, and count for all. */
 static uint64_t sent_for_kept_frames(const tally *t) {
-    uint64_t bits = t->flag_bits;
+    uint64_t bits = t->flag_bits + t->position_bits + t->position_bits / 44 / 8 * 32;
     for (uint32_t i = 0; i < t->frames; i++)
         if (!t->dropped[i])
             bits += ks_ldpc_syndrome_bits(t->rate[i], LOG2N);
@@ -172,7 +187,8 @@ static void compare(const tally *t, const ks_block_report *r) {
     cr_expect_eq(t->tested_bits, t->test_detections, "measured bits of the key basis left");
     cr_expect_eq(t->detections, r->detections);
     if (t->dropped_bits == 0)
-        cr_expect_eq(sent, t->syndrome_bits + t->extra_bits + t->flag_bits);
+        cr_expect_eq(sent,
+                     t->syndrome_bits + t->extra_bits + t->flag_bits + t->position_bits + t->named_bits);
     cr_expect_eq(r->disclosed_bits, sent + t->dropped_bits);
     cr_expect_eq(r->leakage.dropped, t->dropped_bits);
     cr_expect_geq(charged, sent, "less was charged than sent");
@@ -208,9 +224,9 @@ static const ks_block_report *report_of(const fixture *f, int role, uint32_t blo
     return NULL;
 }
 
-/* Errors rise from block to block: further syndrome, then frames that are given up. */
+/* Errors rise from block to block: further syndrome, then disclosed bits, then frames that are given up. */
 Test(session_leakage, what_the_wire_carried_is_what_was_charged) {
-    static const double qber[BLOCKS] = {0.015, 0.0175, 0.0240};
+    static const double qber[BLOCKS] = {0.015, 0.0175, 0.0240, 0.0280};
     wire w = {0};
     fixture *f = new_link(count_tap, &w);
     for (uint32_t b = 0; b < BLOCKS; b++) {
@@ -225,11 +241,15 @@ Test(session_leakage, what_the_wire_carried_is_what_was_charged) {
                     (unsigned long long)w.block[b].syndrome_bits, (unsigned long long)w.block[b].extra_bits,
                     (unsigned long long)w.block[b].flag_bits, (unsigned long long)w.block[b].dropped_bits,
                     (double)bob->leakage.reconciliation);
+        cr_log_info("positions %llu, bits there %llu", (unsigned long long)w.block[b].position_bits,
+                    (unsigned long long)w.block[b].named_bits);
+        cr_log_info("%s", bob->reason);
         compare(&w.block[b], bob);
         cr_expect_eq(memcmp(&alice->leakage, &bob->leakage, sizeof alice->leakage), 0);
     }
     cr_expect_gt(w.block[1].extra_bits, 0, "the second block was to need further syndrome");
-    cr_expect_gt(w.block[2].dropped_bits, 0, "the third block was to drop frames");
+    cr_expect_gt(w.block[2].named_bits, 0, "the third block was to have bits disclosed");
+    cr_expect_gt(w.block[3].dropped_bits, 0, "the fourth block was to drop frames");
     end_link(f);
 }
 

@@ -18,10 +18,13 @@ enum {
     SLOT_QUEUE = 8,
     SLOT_SOFT = 9,
     SLOT_FRAMES = 10,
+    SLOT_KEPT = 11,
     BATCH_MAX = 4096, /* frames a launch */
     LEVELS = 32,      /* DECODE_LEVELS of kernels/gpu/decode.cl */
     HEAD = 4 + LEVELS,
     OUT_WORDS = 4,
+    INFO_WORDS = 4,
+    KEPT_BYTES = 256 << 20, /* most memory for what is kept of the frames of a launch */
     ITEMS_MAX = 512,
     LOCAL_LEAST = 8, /* frames side by side for which local memory is worth it: fewer hide no latency */
     LOCAL_SPARE = 64 /* local variables of the kernel itself */
@@ -33,6 +36,7 @@ typedef struct sizes {
     size_t state_words;            /* 32-bit words of state a check of every row */
     size_t groups;                 /* at work at once */
     size_t code_bytes, soft_bytes; /* soft_bytes: 0 where the soft values are in local memory */
+    size_t kept;                   /* bytes of the place of a ks_ldpc_kept */
     uint32_t items;
 } sizes;
 
@@ -53,8 +57,13 @@ static sizes sizes_of(const ks_lane *lane, const ks_lane_decoding *d) {
     s.code_bytes =
         (HEAD + 4 * (size_t)rows->rows) * 4 + (d->exact ? sizeof ks_ldpc_phi + sizeof ks_ldpc_phi_inverse
                                                         : (size_t)d->remap->levels * 2 * KS_LDPC_TABLE);
+<<<<<<< HEAD
     const uint32_t side = d->exact ? rows->z : rows->z / 4; /* items that a row has work for */
     s.items = side < ITEMS_MAX ? side : ITEMS_MAX;
+=======
+    s.kept = (n + 2 * s.state_words * rows->z) * sizeof(int16_t);
+    s.items = rows->z < ITEMS_MAX ? rows->z : ITEMS_MAX;
+>>>>>>> a813ad2 (Retries go on from where the exact decoder stopped; frames without further syndrome have their least reliable bits disclosed before they are dropped)
     while (s.items > lane->limits.items)
         s.items /= 2;
     const int fits = !d->exact && !d->soft_apart && LOCAL_LEAST * n + LOCAL_SPARE <= lane->limits.local_bytes;
@@ -102,16 +111,74 @@ static ks_status send_code(ks_lane *lane, const ks_lane_decoding *d, const sizes
     return ks_gpu_write(lane->queue, *out, 0, host, s->code_bytes);
 }
 
-/* Weight and limit of each frame. */
+static ks_ldpc_outcome outcome_of(const ks_lane *lane, size_t frame) {
+    const uint32_t *words = (const uint32_t *)lane->slot[SLOT_OUT].host + OUT_WORDS * frame;
+    return (ks_ldpc_outcome){.passes = words[0], .unsatisfied = words[1], .converged = words[2]};
+}
+
+static int has_place(const ks_lane_decoding *d, size_t i) {
+    return (d->from && d->from[i]) || (d->keep && d->keep[i]);
+}
+
+static size_t values_of(const ks_ldpc_lists *rows) {
+    return ((size_t)rows->columns + rows->first[rows->rows]) * rows->z;
+}
+
+/* Places for what is kept, and what frames go on from. */
+static ks_status send_kept(ks_lane *lane, const ks_lane_decoding *d, const sizes *s, ks_gpu_memory **out) {
+    size_t places = 0, place = 0;
+    void *host;
+    for (size_t i = 0; i < d->count; i++)
+        places += (size_t)has_place(d, i);
+    KS_TRY(ks_lane_device(lane, SLOT_KEPT, places ? places * s->kept : sizeof(uint32_t), out));
+    if (!places)
+        return KS_OK;
+    KS_TRY(ks_lane_host(lane, SLOT_KEPT, places * s->kept, &host));
+    for (size_t i = 0; i < d->count; i++) {
+        char *at = (char *)host + place * s->kept;
+        place += (size_t)has_place(d, i);
+        if (!d->from || !d->from[i])
+            continue;
+        memcpy(at, d->from[i]->values, values_of(d->by_row) * sizeof(int16_t));
+        KS_TRY(ks_gpu_write(lane->queue, *out, (size_t)(at - (char *)host), at, s->kept));
+    }
+    return KS_OK;
+}
+
+/* After the launch: what frames without success are to keep. */
+static ks_status read_kept(ks_lane *lane, const ks_lane_decoding *d, const sizes *s) {
+    const size_t bytes = values_of(d->by_row) * sizeof(int16_t);
+    size_t place = 0;
+    for (size_t i = 0; i < d->count; i++) {
+        const ks_ldpc_outcome outcome = outcome_of(lane, i);
+        const size_t at = place * s->kept;
+        place += (size_t)has_place(d, i);
+        if (outcome.converged || !d->keep || !d->keep[i])
+            continue;
+        char *host = (char *)lane->slot[SLOT_KEPT].host + at;
+        KS_TRY(ks_gpu_read(lane->queue, host, lane->slot[SLOT_KEPT].device, at, bytes));
+        KS_TRY(ks_gpu_finish(lane->queue));
+        memcpy(d->keep[i]->values, host, bytes);
+        d->keep[i]->unsatisfied = outcome.unsatisfied;
+    }
+    return KS_OK;
+}
+
+/* Weight and limit of each frame, its place and the u it goes on with. */
 static ks_status send_frames(ks_lane *lane, const ks_lane_decoding *d, ks_gpu_memory **out) {
-    const size_t bytes = 2 * d->count * sizeof(uint32_t);
+    const uint64_t checks = (uint64_t)d->by_row->rows * d->by_row->z;
+    const size_t bytes = INFO_WORDS * d->count * sizeof(uint32_t);
+    uint32_t place = 0;
     void *host;
     KS_TRY(ks_lane_host(lane, SLOT_FRAMES, bytes, &host));
     KS_TRY(ks_lane_device(lane, SLOT_FRAMES, bytes, out));
     uint32_t *info = host;
-    for (size_t i = 0; i < d->count; i++) {
-        info[2 * i] = d->weights[i];
-        info[2 * i + 1] = d->max_passes[i];
+    for (size_t i = 0; i < d->count; i++, info += INFO_WORDS) {
+        const ks_ldpc_kept *from = d->from ? d->from[i] : NULL;
+        info[0] = d->weights[i];
+        info[1] = d->max_passes[i];
+        info[2] = has_place(d, i) ? place++ : UINT32_MAX;
+        info[3] = from ? (uint32_t)(((uint64_t)from->unsatisfied << 16) / checks) : UINT32_MAX;
     }
     return ks_gpu_write(lane->queue, *out, 0, host, bytes);
 }
@@ -132,7 +199,8 @@ static ks_status launch(ks_lane *lane, int exact, const sizes *s, const ks_gpu_a
 static ks_status run(ks_lane *lane, const ks_lane_decoding *d, const sizes *s, const void *frames,
                      const void *syndromes) {
     const ks_ldpc_lists *rows = d->by_row;
-    ks_gpu_memory *received, *synd, *decoded, *out, *code, *edges, *first, *state, *queue, *info, *soft;
+    ks_gpu_memory *received, *synd, *decoded, *out, *code, *edges, *first, *state, *queue, *info, *soft,
+        *kept;
     void *words, *outcomes;
     KS_TRY(ks_lane_graph(lane, rows, &first, &edges));
     KS_TRY(send_code(lane, d, s, &code));
@@ -148,34 +216,34 @@ static ks_status run(ks_lane *lane, const ks_lane_decoding *d, const sizes *s, c
     KS_TRY(ks_gpu_write(lane->queue, received, 0, frames, d->count * s->frame));
     KS_TRY(ks_gpu_write(lane->queue, synd, 0, syndromes, d->count * s->syndrome));
     KS_TRY(ks_gpu_zero(lane->queue, queue, 0, 4));
-    ks_gpu_arg args[16] = {KS_GPU_MEMORY(out),
-                           KS_GPU_MEMORY(decoded),
-                           KS_GPU_MEMORY(received),
-                           KS_GPU_MEMORY(synd),
-                           KS_GPU_MEMORY(info),
-                           KS_GPU_MEMORY(code),
-                           KS_GPU_MEMORY(edges),
-                           KS_GPU_MEMORY(state),
-                           KS_GPU_MEMORY(queue),
-                           KS_GPU_U32((uint32_t)d->count),
-                           KS_GPU_U32(rows->rows),
-                           KS_GPU_U32(rows->columns),
-                           KS_GPU_U32(rows->z),
-                           KS_GPU_U32(d->real_bits),
-                           KS_GPU_U32((uint32_t)s->state_words)};
+    ks_gpu_arg args[KS_GPU_ARGS_MAX] = {KS_GPU_MEMORY(out),
+                                        KS_GPU_MEMORY(decoded),
+                                        KS_GPU_MEMORY(received),
+                                        KS_GPU_MEMORY(synd),
+                                        KS_GPU_MEMORY(info),
+                                        KS_GPU_MEMORY(code),
+                                        KS_GPU_MEMORY(edges),
+                                        KS_GPU_MEMORY(state),
+                                        KS_GPU_MEMORY(queue),
+                                        KS_GPU_U32((uint32_t)d->count),
+                                        KS_GPU_U32(rows->rows),
+                                        KS_GPU_U32(rows->columns),
+                                        KS_GPU_U32(rows->z),
+                                        KS_GPU_U32(d->real_bits),
+                                        KS_GPU_U32((uint32_t)s->state_words)};
     if (s->soft_bytes) {
         KS_TRY(ks_lane_device(lane, SLOT_SOFT, s->groups * s->soft_bytes, &soft));
         args[15] = KS_GPU_MEMORY(soft);
     }
-    KS_TRY(launch(lane, d->exact, s, args, s->soft_bytes ? 16 : 15));
+    if (d->exact) {
+        KS_TRY(send_kept(lane, d, s, &kept));
+        args[16] = KS_GPU_MEMORY(kept);
+    }
+    KS_TRY(launch(lane, d->exact, s, args, d->exact ? 17 : s->soft_bytes ? 16 : 15));
     KS_TRY(ks_gpu_read(lane->queue, words, decoded, 0, d->count * s->frame));
     KS_TRY(ks_gpu_read(lane->queue, outcomes, out, 0, d->count * OUT_WORDS * 4));
-    return ks_gpu_finish(lane->queue);
-}
-
-static ks_ldpc_outcome outcome_of(const ks_lane *lane, size_t frame) {
-    const uint32_t *words = (const uint32_t *)lane->slot[SLOT_OUT].host + OUT_WORDS * frame;
-    return (ks_ldpc_outcome){.passes = words[0], .unsatisfied = words[1], .converged = words[2]};
+    KS_TRY(ks_gpu_finish(lane->queue));
+    return d->exact ? read_kept(lane, d, s) : KS_OK;
 }
 
 ks_status ks_lane_decode_batch(ks_lane *lane, const ks_lane_decoding *d) {
@@ -197,33 +265,98 @@ ks_status ks_lane_decode_batch(ks_lane *lane, const ks_lane_decoding *d) {
 /* ---- tasks of the backend */
 
 typedef struct batch {
-    ks_code_decoder code;
-    uint32_t weights[BATCH_MAX], max_passes[BATCH_MAX], failed[BATCH_MAX];
+    ks_code_decoder code, before; /* before: of the rate that memories are of */
+    uint32_t limits[BATCH_MAX];   /* of each task */
+    uint8_t goes_on[BATCH_MAX];   /* of each task: it came with a memory */
+    uint32_t list[BATCH_MAX];     /* tasks for the next launches */
+    /* Of the frames of a launch, as ks_lane_decoding says. */
+    uint32_t weights[BATCH_MAX], max_passes[BATCH_MAX];
+    const ks_ldpc_kept *from[BATCH_MAX];
+    ks_ldpc_kept *keep[BATCH_MAX];
+    ks_ldpc_memory *memory[BATCH_MAX]; /* that keep is in: of the task or made for this launch */
 } batch;
 
-/* What the launch gave for its frame `index`. */
-static void take_outcome(const ks_lane *lane, ks_frame_task *task, size_t index, size_t frame_bytes) {
-    const ks_ldpc_outcome outcome = outcome_of(lane, index);
-    task->converged = (uint8_t)outcome.converged;
-    task->iterations = outcome.passes;
-    if (outcome.converged)
-        memcpy(task->frame, (char *)lane->slot[SLOT_DECODED].host + index * frame_bytes, frame_bytes);
+/* Where the exact decoder begins and stops on a task, for frame i of a launch. */
+static void find_memory(batch *b, const ks_lane_decoding *d, const ks_frame_task *task, size_t i) {
+    b->memory[i] = task->memory;
+    b->from[i] = d->exact && task->memory ? &task->memory->kept : NULL;
+    if (d->exact && !task->memory && task->allowance)
+        b->memory[i] = ks_code_memory_make(task->allowance, d->by_row, task->rate, task->real_bits);
+    b->keep[i] = d->exact && b->memory[i] ? &b->memory[i]->kept : NULL;
 }
 
-/* The frames b->failed, whose words stand first in `frames` and `syndromes`, once more. */
-static ks_status decode_exactly(ks_lane *lane, const batch *b, const ks_lane_decoding *fast,
-                                ks_frame_task *tasks, size_t count, const void *frames,
-                                const void *syndromes) {
-    ks_lane_decoding d = *fast;
-    d.exact = 1;
+/* What the launch gave for its frame i. */
+static void take_outcome(const ks_lane *lane, batch *b, ks_frame_task *task, size_t i, size_t frame_bytes) {
+    const ks_ldpc_outcome outcome = outcome_of(lane, i);
+    task->converged = (uint8_t)outcome.converged;
+    task->iterations += outcome.passes;
+    if (outcome.converged) {
+        memcpy(task->frame, (char *)lane->slot[SLOT_DECODED].host + i * frame_bytes, frame_bytes);
+        ks_ldpc_forget(b->memory[i]);
+        b->memory[i] = NULL;
+    }
+    task->memory = b->memory[i];
+}
+
+/* One launch for the tasks of a list. */
+static ks_status decode_listed(ks_lane *lane, batch *b, const ks_lane_decoding *all, ks_frame_task *tasks,
+                               const uint32_t *list, size_t count) {
+    ks_lane_decoding d = *all;
     d.count = count;
     const sizes s = sizes_of(lane, &d);
-    KS_TRY(run(lane, &d, &s, frames, syndromes));
-    for (size_t k = 0; k < count; k++) {
-        ks_frame_task *task = &tasks[b->failed[k]];
-        const uint32_t before = task->iterations;
-        take_outcome(lane, task, k, s.frame);
-        task->iterations += before;
+    void *frames, *syndromes;
+    KS_TRY(ks_lane_host(lane, SLOT_RECEIVED, count * s.frame, &frames));
+    KS_TRY(ks_lane_host(lane, SLOT_SYNDROMES, count * s.syndrome, &syndromes));
+    for (size_t i = 0; i < count; i++) {
+        const ks_frame_task *task = &tasks[list[i]];
+        memcpy((char *)frames + i * s.frame, task->frame, s.frame);
+        memcpy((char *)syndromes + i * s.syndrome, task->syndrome, s.syndrome);
+        b->weights[i] = (d.exact ? ks_code_exact_weight : ks_code_weight)(task->rate, task->qber);
+        b->max_passes[i] = b->limits[list[i]];
+        find_memory(b, &d, task, i);
+    }
+    const ks_status status = run(lane, &d, &s, frames, syndromes);
+    for (size_t i = 0; i < count; i++)
+        if (status == KS_OK)
+            take_outcome(lane, b, &tasks[list[i]], i, s.frame);
+        else if (b->memory[i] != tasks[list[i]].memory)
+            ks_ldpc_forget(b->memory[i]);
+    return status;
+}
+
+/* The exact decoder, in launches whose memories have room on the device. */
+static ks_status decode_exactly(ks_lane *lane, batch *b, const ks_lane_decoding *fast, ks_frame_task *tasks,
+                                size_t count) {
+    ks_lane_decoding d = *fast;
+    d.exact = 1;
+    const size_t room = lane->limits.allocation < KEPT_BYTES ? lane->limits.allocation : KEPT_BYTES,
+                 kept = sizes_of(lane, &d).kept, most = room > kept ? room / kept : 1;
+    for (size_t at = 0, n; at < count; at += n) {
+        n = count - at < most ? count - at : most;
+        KS_TRY(decode_listed(lane, b, &d, tasks, b->list + at, n));
+    }
+    return KS_OK;
+}
+
+/* Memories of earlier rates become ones of the tasks' rate. */
+static ks_status split_memories(batch *b, ks_frame_task *tasks, size_t count, const ks_base_graph *graph,
+                                uint32_t z) {
+    uint16_t made = tasks->rate;
+    for (size_t i = 0; i < count; i++) {
+        ks_ldpc_memory *memory = tasks[i].memory;
+        if (!memory)
+            continue;
+        if (!tasks[i].exact)
+            return ks_fail(KS_ERR_ARGUMENT, "only the exact decoder goes on from a memory");
+        KS_TRY(ks_code_memory_check(memory, tasks[i].rate, tasks[i].log2n, tasks[i].real_bits));
+        if (memory->rate == tasks->rate)
+            continue;
+        const ks_code_rate *rate = ks_code_rate_of(memory->rate);
+        if (made != memory->rate)
+            ks_code_decoder_make(&b->before, &ks_family[rate->base], graph, rate->merges, z,
+                                 (uint32_t)((tasks->real_bits + z - 1) / z));
+        made = memory->rate;
+        ks_code_memory_split(memory, &b->before.by_row, tasks->rate);
     }
     return KS_OK;
 }
@@ -243,38 +376,35 @@ static ks_status decode_alike(ks_lane *lane, batch *b, ks_frame_task *tasks, siz
         return KS_ERR_MEMORY;
     const uint32_t z = (uint32_t)(n / spec->columns);
     ks_code_decoder_make(&b->code, spec, graph, rate->merges, z, (uint32_t)((tasks->real_bits + z - 1) / z));
-    b->code.by_row.columns = spec->columns;
-    ks_lane_decoding d = {.by_row = &b->code.by_row,
-                          .row_class = b->code.row_class,
-                          .remap = &b->code.remap,
-                          .weights = b->weights,
-                          .max_passes = b->max_passes,
-                          .count = count,
-                          .real_bits = (uint32_t)tasks->real_bits,
-                          .patience = KS_CODE_PATIENCE};
-    const sizes s = sizes_of(lane, &d);
-    void *frames, *syndromes;
-    KS_TRY(ks_lane_host(lane, SLOT_RECEIVED, count * s.frame, &frames));
-    KS_TRY(ks_lane_host(lane, SLOT_SYNDROMES, count * s.syndrome, &syndromes));
+    KS_TRY(split_memories(b, tasks, count, graph, z));
+    const ks_lane_decoding d = {.by_row = &b->code.by_row,
+                                .row_class = b->code.row_class,
+                                .remap = &b->code.remap,
+                                .weights = b->weights,
+                                .max_passes = b->max_passes,
+                                .from = b->from,
+                                .keep = b->keep,
+                                .real_bits = (uint32_t)tasks->real_bits,
+                                .patience = KS_CODE_PATIENCE};
+    size_t resumed = 0, fast = 0, fresh = 0;
     for (size_t i = 0; i < count; i++) {
-        memcpy((char *)frames + i * s.frame, tasks[i].frame, s.frame);
-        memcpy((char *)syndromes + i * s.syndrome, tasks[i].syndrome, s.syndrome);
-        b->weights[i] = ks_code_weight(tasks[i].rate, tasks[i].qber);
-        b->max_passes[i] = tasks[i].iterations ? tasks[i].iterations : KS_CODE_DEFAULT_PASSES;
+        b->limits[i] = tasks[i].iterations ? tasks[i].iterations : KS_CODE_DEFAULT_PASSES;
+        tasks[i].iterations = 0;
+        tasks[i].converged = 0;
+        b->goes_on[i] = tasks[i].memory != NULL;
+        if (b->goes_on[i])
+            b->list[resumed++] = (uint32_t)i;
     }
-    KS_TRY(run(lane, &d, &s, frames, syndromes));
-    size_t failed = 0;
-    for (size_t i = 0; i < count; i++) {
-        take_outcome(lane, &tasks[i], i, s.frame);
-        if (tasks[i].converged || !tasks[i].exact)
-            continue;
-        memmove((char *)frames + failed * s.frame, (char *)frames + i * s.frame, s.frame);
-        memmove((char *)syndromes + failed * s.syndrome, (char *)syndromes + i * s.syndrome, s.syndrome);
-        b->weights[failed] = ks_code_exact_weight(tasks[i].rate, tasks[i].qber);
-        b->max_passes[failed] = b->max_passes[i];
-        b->failed[failed++] = (uint32_t)i;
-    }
-    return failed ? decode_exactly(lane, b, &d, tasks, failed, frames, syndromes) : KS_OK;
+    KS_TRY(decode_exactly(lane, b, &d, tasks, resumed));
+    for (size_t i = 0; i < count; i++)
+        if (!tasks[i].converged)
+            b->list[fast++] = (uint32_t)i;
+    if (fast)
+        KS_TRY(decode_listed(lane, b, &d, tasks, b->list, fast));
+    for (size_t i = 0; i < count; i++)
+        if (!tasks[i].converged && tasks[i].exact && !b->goes_on[i])
+            b->list[fresh++] = (uint32_t)i;
+    return decode_exactly(lane, b, &d, tasks, fresh);
 }
 
 ks_status ks_lane_decode(ks_lane *lane, ks_frame_task *tasks, size_t count) {

@@ -72,7 +72,7 @@ typedef struct ks_gpu_arg {
 
 /* groups and groups_y groups of `items` items, each with local_bytes of dynamic local memory (0: the kernel
  * has no KS_LOCAL_PARAM). At most KS_GPU_ARGS_MAX arguments. */
-enum { KS_GPU_ARGS_MAX = 16 };
+enum { KS_GPU_ARGS_MAX = 17 };
 typedef struct ks_gpu_launch {
     ks_gpu_kernel kernel;
     uint32_t groups, groups_y, items;

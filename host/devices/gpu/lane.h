@@ -79,6 +79,8 @@ typedef struct ks_lane_decoding {
     uint64_t *decoded;
     ks_ldpc_outcome *outcomes;
     const uint32_t *weights, *max_passes; /* of each frame */
+    const ks_ldpc_kept *const *from;      /* of each frame: NULL or as in ks_ldpc_task; NULL: none has one */
+    ks_ldpc_kept *const *keep;
     size_t count;
     uint32_t real_bits, patience;
 } ks_lane_decoding;

@@ -64,6 +64,8 @@ static void decode(ks_ldpc_outcome *outcome, uint64_t *decoded, const ks_ldpc_ta
                                        .outcomes = outcome,
                                        .weights = &task->weight,
                                        .max_passes = &task->max_passes,
+                                       .from = &task->from,
+                                       .keep = &task->keep,
                                        .count = 1,
                                        .real_bits = task->real_bits,
                                        .patience = task->patience};
