@@ -233,7 +233,7 @@ static ks_status announce(ks_session *s, ks_block *b) {
     ks_block_stage(s, b, KS_STAGE_SIFT);
     ks_status status = ks_block_sift(s, b);
     if (status == KS_ERR_PROTOCOL) /* of a state: not the peer's fault */
-        return ks_fail(KS_ERR_FORMAT, "Alice's states: %s", ks_error_detail());
+        return ks_fail_in(KS_ERR_FORMAT, "Alice's states");
     KS_TRY(status);
     KS_TRY(send_prepared(s, b));
     KS_TRY(send_counts(s, b));
