@@ -38,6 +38,9 @@ test-long: test
 	sh tests/fuzz/run.sh . $(BUILD)-fuzz $(FUZZ_SECONDS)
 	KS_LONG=1 $(BUILD)-test/tests/test_length_soundness
 	KS_LONG=1 $(BUILD)-test/tests/test_amplify
+	KS_LONG=1 $(BUILD)-test/tests/test_ldpc_words
+	KS_LONG=1 $(BUILD)-test/tests/test_ldpc_thresholds
+	KS_LONG=1 $(BUILD)-test/tests/test_ldpc_rates
 	KS_LONG=1 $(BUILD)-test/tests/test_session_wire
 	KS_LONG=1 $(BUILD)-test/tests/test_attacks
 	$(BUILD)-test/tests/mitm $(BUILD)-test/keystill long

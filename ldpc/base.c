@@ -7,7 +7,7 @@
 #include "ldpc/splitmix.h"
 #include "pipeline/status.h"
 
-enum { SHIFT_TRIES = 64, SET_WORDS = 2 };
+enum { SHIFT_TRIES = 64, SET_WORDS = 2, SETS = KS_BASE_ROWS_MAX * KS_BASE_ROWS_MAX };
 
 /* State of a construction. Differences of shifts that a pair of rows already has, modulo the smallest z, are
  * kept as sets of bits: two equal differences are a 4-cycle (Fossorier, IEEE Trans. IT 50(8), 1788 (2004),
@@ -101,7 +101,8 @@ static uint32_t loop_cost(builder *b, uint32_t row, uint32_t other) {
 static uint32_t choose_row(builder *b, const ks_ldpc_edge *edges, uint32_t count, uint32_t degree) {
     uint32_t best = 0, best_cost = UINT32_MAX;
     for (uint32_t row = 0; row < b->spec->rows; row++) {
-        uint32_t cost = (uint32_t)b->load[row] * 1024 + (uint32_t)(ks_splitmix(&b->state) % 512);
+        uint32_t each = b->spec->light && row < 2u * b->spec->pairs ? 2048 : 1024;
+        uint32_t cost = b->load[row] * each + (uint32_t)(ks_splitmix(&b->state) % 512);
         if (is_taken(b, edges, count, row))
             continue;
         if (degree == 2 && count == 1)
@@ -164,24 +165,57 @@ static uint16_t choose_shift(builder *b, const ks_ldpc_edge *edges, uint32_t cou
     return best;
 }
 
+/* Of edge k of a column and the ones before it. */
+static void keep_differences(builder *b, const ks_ldpc_edge *edges, uint32_t k) {
+    for (uint32_t i = 0; i < k; i++)
+        for (int merged = 0; merged < 2; merged++) {
+            uint64_t bit, *set = difference_at(b, merged, edges[i], edges[k], &bit);
+            *set |= bit;
+        }
+}
+
 static void place_column(builder *b, uint32_t column) {
     ks_ldpc_edge *edges = b->graph->edge + b->graph->first[column];
     uint32_t degree = b->degree[column];
     for (uint32_t k = 0; k < degree; k++) {
         uint32_t row = choose_row(b, edges, k, degree);
         edges[k] = (ks_ldpc_edge){(uint16_t)row, choose_shift(b, edges, k, row, degree)};
-        b->flaws->short_cycles += count_cycles(b, 0, edges, k, edges[k]);
-        b->flaws->merged_short_cycles += count_cycles(b, 1, edges, k, edges[k]);
         b->load[row]++;
-        for (uint32_t i = 0; i < k; i++)
-            for (int merged = 0; merged < 2; merged++) {
-                uint64_t bit, *set = difference_at(b, merged, edges[i], edges[k], &bit);
-                *set |= bit;
-            }
+        keep_differences(b, edges, k);
     }
     if (degree == 2)
         join_trees(b, edges[0], edges[1]);
     b->graph->first[column + 1] = b->graph->first[column] + degree;
+}
+
+static void mend(ks_base_graph *graph, const ks_base_mended *mended) {
+    for (uint32_t i = 0; i < mended->count; i++)
+        graph->edge[graph->first[mended->mends[i].column] + mended->mends[i].edge].shift =
+            mended->mends[i].shift;
+}
+
+/* From the graph as it is in the end. */
+static void count_short_cycles(builder *b) {
+    memset(b->differences[0], 0, 2 * SETS * sizeof *b->differences[0]);
+    for (uint32_t c = 0; c < b->spec->columns; c++) {
+        const ks_ldpc_edge *edges = b->graph->edge + b->graph->first[c];
+        for (uint32_t k = 0; k < b->degree[c]; k++) {
+            b->flaws->short_cycles += count_cycles(b, 0, edges, k, edges[k]);
+            b->flaws->merged_short_cycles += count_cycles(b, 1, edges, k, edges[k]);
+            keep_differences(b, edges, k);
+        }
+    }
+}
+
+/* Of a row after merging. */
+static uint32_t most_edges(const builder *b) {
+    uint32_t edges[KS_BASE_ROWS_MAX] = {0}, most = 0;
+    for (uint32_t r = 0; r < b->spec->rows; r++) {
+        uint32_t *sum = &edges[merged_row(b, r)];
+        *sum += b->load[r];
+        most = *sum > most ? *sum : most;
+    }
+    return most;
 }
 
 static ks_status check_spec(const ks_base_spec *spec, uint32_t *edges) {
@@ -199,14 +233,14 @@ static ks_status check_spec(const ks_base_spec *spec, uint32_t *edges) {
     return KS_OK;
 }
 
-ks_status ks_base_grow(ks_base_graph *graph, ks_base_flaws *flaws, const ks_base_spec *spec) {
+ks_status ks_base_grow(ks_base_graph *graph, ks_base_flaws *flaws, const ks_base_spec *spec,
+                       const ks_base_mended *mended) {
     uint32_t edges;
     memset(graph, 0, sizeof *graph);
     memset(flaws, 0, sizeof *flaws);
     KS_TRY(check_spec(spec, &edges));
     builder *b = calloc(1, sizeof *b);
-    size_t sets = (size_t)KS_BASE_ROWS_MAX * KS_BASE_ROWS_MAX;
-    uint64_t(*differences)[SET_WORDS] = calloc(2 * sets, sizeof *differences);
+    uint64_t(*differences)[SET_WORDS] = calloc((size_t)2 * SETS, sizeof *differences);
     graph->edge = calloc(edges, sizeof *graph->edge);
     if (!b || !differences || !graph->edge) {
         free(b);
@@ -216,7 +250,7 @@ ks_status ks_base_grow(ks_base_graph *graph, ks_base_flaws *flaws, const ks_base
     }
     *b = (builder){.spec = spec, .graph = graph, .flaws = flaws, .state = spec->seed};
     b->differences[0] = differences;
-    b->differences[1] = differences + sets;
+    b->differences[1] = differences + SETS;
     b->z_min = (1u << ks_base_log2n_min(spec)) / spec->columns;
     b->z_max = (1u << 20) / spec->columns;
     for (uint16_t r = 0; r < spec->rows; r++)
@@ -225,14 +259,15 @@ ks_status ks_base_grow(ks_base_graph *graph, ks_base_flaws *flaws, const ks_base
     for (uint32_t c = 0; c < spec->columns; c++)
         place_column(b, c);
     graph->edges = edges;
-    uint16_t most = 0;
-    for (uint32_t r = 0; r < spec->rows; r++)
-        most = b->load[r] > most ? b->load[r] : most;
+    if (mended)
+        mend(graph, mended);
+    count_short_cycles(b);
+    uint32_t most = most_edges(b);
     free(differences);
     free(b);
-    if (2 * most > KS_LDPC_ROW_EDGES_MAX) {
+    if (most > KS_LDPC_ROW_EDGES_MAX) {
         ks_base_graph_free(graph);
-        return ks_fail(KS_ERR_LIMIT, "base %s: merged rows of %u edges", spec->name, 2u * most);
+        return ks_fail(KS_ERR_LIMIT, "base %s: merged rows of %u edges", spec->name, most);
     }
     return KS_OK;
 }

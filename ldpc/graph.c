@@ -14,7 +14,8 @@ const ks_base_graph *ks_code_graph(uint16_t base) {
     const ks_base_graph *graph = NULL;
     ks_base_flaws ignored;
     (void)pthread_mutex_lock(&growing);
-    if (graphs[base].edge || ks_base_grow(&graphs[base], &ignored, &ks_family[base]) == KS_OK)
+    if (graphs[base].edge ||
+        ks_base_grow(&graphs[base], &ignored, &ks_family[base], &ks_mended[base]) == KS_OK)
         graph = &graphs[base];
     (void)pthread_mutex_unlock(&growing);
     return graph;
@@ -82,7 +83,7 @@ void ks_code_decoder_make(ks_code_decoder *decoder, const ks_base_spec *spec, co
         (ks_ldpc_lists){spec->columns, ks_code_rows(spec, merges), z, decoder->first, decoder->edges};
     fill_lists(decoder, graph, merges, z, columns);
     for (uint32_t r = 0; r < decoder->by_row.rows; r++)
-        decoder->row_class[r] = r < merges;
+        decoder->row_class[r] = r < merges || (spec->light && r >= 2u * spec->pairs - merges);
     fill_tables(decoder, spec);
     fill_limits(decoder, spec);
     decoder->remap.limits = decoder->limits;

@@ -132,7 +132,7 @@ static const margin margins[KS_LDPC_EFFICIENT + 1][4] = {
     /* n = 2^14, 2^16, 2^18, 2^20 */
     [KS_LDPC_FAST] = {{0.06, 2.0}, {0.05, 2.0}, {0.028, 2.0}, {0.028, 2.0}},
     [KS_LDPC_BALANCED] = {{0.03, 1.4}, {0.006, 1.4}, {0.002, 1.4}, {0.002, 1.4}},
-    [KS_LDPC_EFFICIENT] = {{0.03, 1.0}, {0.005, 1.0}, {0.002, 1.0}, {0.004, 1.0}},
+    [KS_LDPC_EFFICIENT] = {{0.03, 1.0}, {0.005, 1.0}, {0.002, 0.7}, {0.004, 0.7}},
 };
 
 /* Errors of a frame exceed their mean by so many deviations in less than one of 10^6 frames: the base must

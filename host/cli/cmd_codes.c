@@ -49,10 +49,9 @@ static void list_row(const ks_base_spec *spec) {
         printf("{\"code\":\"%s\",\"columns\":%u,\"rows\":%u,\"merges\":%u,\"edges_per_bit\":%.3f,\"leak_"
                "least\":%.5f,"
                "\"leak_most\":%.5f,\"threshold_least\":%.5f,\"threshold_most\":%.5f,\"threshold_efficiency\":"
-               "%.4f,"
-               "\"frame_bits_least\":%u}\n",
+               "%.4f,\"no_word_of_weight\":%u,\"frame_bits_least\":%u}\n",
                spec->name, spec->columns, spec->rows, spec->pairs, (double)edges / spec->columns, least, most,
-               low, high, f, 1u << ks_base_log2n_min(spec));
+               low, high, f, ks_mended[spec - ks_family].words.clear, 1u << ks_base_log2n_min(spec));
     else
         printf("%-6s %7u %5u %7u %6.2f  %.4f .. %.4f  %.4f .. %.4f  %.3f  2^%u\n", spec->name, spec->columns,
                spec->rows, spec->pairs, (double)edges / spec->columns, least, most, low, high, f,
@@ -103,7 +102,7 @@ static void print_code(uint16_t rate) {
         return;
     printf("code       %s-%u, rate %u of %u\n", spec->name, r->merges, rate, ks_ldpc_rate_count());
     printf("base       %u rows, %u columns, %u edges, seed %" PRIu64 ", digest %016" PRIx64 "\n", spec->rows,
-           spec->columns, info.edges, spec->seed, spec->digest);
+           spec->columns, info.edges, spec->seed, ks_mended[r->base].digest);
     printf("merges     %u of %u pairs: leak %.5f\n", r->merges, spec->pairs, info.leak);
     printf("threshold  %.5f, leak / h %.4f (density evolution of the fast decoder, n without end)\n",
            info.threshold, efficiency(info.leak, info.threshold));
@@ -113,6 +112,12 @@ static void print_code(uint16_t rate) {
         printf("limit      %.5f, leak / h %.4f (half the frames of 2^18 bits decode, %s)\n", limit,
                efficiency(info.leak, limit), decoders[exact]);
     }
+    const ks_base_mended *mended = &ks_mended[r->base];
+    printf("words      none of weight %u or less", mended->words.clear);
+    if (mended->words.lowest > 0)
+        printf(", one of weight %u", mended->words.lowest);
+    printf(" (all pairs merged, n = 2^%u; %" PRIu64 " steps of search, %u shifts changed)\n",
+           ks_base_log2n_min(spec), mended->steps, mended->count);
     printf("columns   ");
     for (const ks_degree_count *d = spec->degrees; d->count; d++)
         printf(" %u of degree %u%s", d->count, d->degree, d[1].count ? "," : "\n");

@@ -140,7 +140,8 @@ static double uniform(uint64_t *state) {
 
 static int is_within(const ks_ensemble *ensemble, double cycles, double density) {
     double mean = ks_ensemble_column_degree(ensemble);
-    double twos = ensemble->lambda[2] / 2 * mean / (ensemble->rows * (1 - KS_ENSEMBLE_MANY));
+    double twos =
+        ensemble->lambda[2] / 2 * mean / ((ensemble->rows - ensemble->whole) * (1 - KS_ENSEMBLE_MANY));
     return mean <= density && twos <= cycles;
 }
 
@@ -169,7 +170,7 @@ static int perturb(ks_ensemble *to, const ks_ensemble *from, double size, double
 static int reaches(ks_ensemble ensemble, double f, int limit) {
     static const double ends[2] = {KS_ENSEMBLE_MANY, KS_ENSEMBLE_FEW};
     for (int i = 0; i < 2; i++) {
-        ensemble.merges = ends[i] * ensemble.rows;
+        ensemble.merges = ensemble.whole + ends[i] * (ensemble.rows - ensemble.whole);
         if (ks_ensemble_run(&ensemble, inverse(ks_ensemble_leak(&ensemble), f), limit) >= limit)
             return 0;
     }

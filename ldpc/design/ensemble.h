@@ -10,10 +10,11 @@
 enum { KS_ENSEMBLE_DEGREES = 64 };
 
 /* lambda[d]: share of edges at columns of degree d. Per column there are `rows` rows, of which 2 * merges are
- * merged in pairs to rows of twice the degree. step: LLR of one unit of message. */
+ * merged in pairs to rows of twice the degree; `whole` of the merges are never split. step: LLR of one unit
+ * of message. */
 typedef struct ks_ensemble {
     double lambda[KS_ENSEMBLE_DEGREES];
-    double rows, merges, step;
+    double rows, merges, whole, step;
 } ks_ensemble;
 
 double ks_ensemble_column_degree(const ks_ensemble *ensemble);
@@ -31,7 +32,8 @@ typedef struct ks_ensemble_pass {
 int ks_ensemble_trace(ks_ensemble_pass *passes, int capacity, const ks_ensemble *ensemble, double q);
 /* Largest q that ends within `limit` passes: looked for from capacity down. */
 double ks_ensemble_threshold(const ks_ensemble *ensemble, int limit);
-/* The range of merges, as shares of the rows, over which a base is meant to serve. */
+/* The range of merges, as shares of the rows when none is merged but the whole ones, over which a base is
+ * meant to serve. */
 #define KS_ENSEMBLE_FEW  0.045
 #define KS_ENSEMBLE_MANY 0.10
 

@@ -50,8 +50,11 @@ static ks_ensemble ensemble_of(const ks_base_spec *spec, unsigned merges) {
         edges += (double)d->degree * d->count;
     for (const ks_degree_count *d = spec->degrees; d->count; d++)
         e.lambda[d->degree] = d->degree * d->count / edges;
-    e.rows = (double)spec->rows / spec->columns;
-    e.merges = (double)merges / spec->columns;
+    /* A light base's other rows count as pairs that are always merged. */
+    double whole = spec->light ? spec->rows - 2.0 * spec->pairs : 0;
+    e.rows = (spec->rows + whole) / spec->columns;
+    e.merges = (merges + whole) / spec->columns;
+    e.whole = whole / spec->columns;
     return e;
 }
 
@@ -107,7 +110,7 @@ static ks_status choose_seed(ks_base_spec *spec, ks_base_flaws *flaws) {
         ks_base_graph graph;
         ks_base_flaws f;
         trial.seed = seed;
-        ks_status status = ks_base_grow(&graph, &f, &trial);
+        ks_status status = ks_base_grow(&graph, &f, &trial, NULL);
         if (status != KS_OK)
             return status;
         uint32_t cost = f.double_loops * 100000 + f.short_cycles * 1000 + f.merged_double_loops * 30 +
@@ -125,7 +128,8 @@ static ks_status choose_seed(ks_base_spec *spec, ks_base_flaws *flaws) {
 
 ks_status ks_family_design(ks_base_spec *spec, ks_base_flaws *flaws, const ks_ensemble *ensemble,
                            double spread) {
-    spec->rows = (uint16_t)lround(ensemble->rows * spec->columns);
+    spec->light = ensemble->whole > 0;
+    spec->rows = (uint16_t)lround((ensemble->rows - ensemble->whole) * spec->columns);
     spec->pairs = (uint16_t)lround(spec->rows * spread);
     spec->step = ensemble->step;
     count_degrees(spec, ensemble);
@@ -151,5 +155,5 @@ void ks_family_print(FILE *to, const ks_base_spec *spec, const ks_base_flaws *fl
     for (unsigned l = 0; l < spec->levels; l++)
         fprintf(to, "%s{%" PRIu32 ",\n       {\"%.64s\",\n        \"%.64s\"}}", l ? ",\n      " : "",
                 spec->level[l].error, spec->level[l].table[0], spec->level[l].table[1]);
-    fprintf(to, "}},\n");
+    fprintf(to, "}, %u},\n", spec->light);
 }

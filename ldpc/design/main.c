@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* keystill-design: makes ldpc/family.c from ldpc/design/ensembles.txt, and searches degree distributions.
  *   keystill-design family < ensembles.txt > family.c
- *   keystill-design measure > measured.c   (after the family was compiled in)
+ *   keystill-design mend STEPS > mended.c  (after the family was compiled in)
+ *   keystill-design measure > measured.c   (after both were compiled in)
+ *   keystill-design steps                  (after all were compiled in)
  *   keystill-design search ROW-OF-ENSEMBLES PASSES CYCLES DENSITY TRIALS SEED */
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +11,8 @@
 
 #include "ldpc/design/family.h"
 #include "ldpc/design/measure.h"
+#include "ldpc/design/mend.h"
+#include "ldpc/design/steps.h"
 
 enum { LINE = 1024 };
 
@@ -20,16 +24,22 @@ typedef struct row {
     ks_ensemble ensemble;
 } row;
 
-/* name columns seed spread rows step degree:share ... */
+/* name columns seed spread rows step [light] degree:share ... */
 static int parse(row *r, const char *line) {
     int used = 0;
     memset(r, 0, sizeof *r);
     if (sscanf(line, "%31s %u %llu %lf %lf %lf%n", r->name, &r->columns, &r->seed, &r->spread,
                &r->ensemble.rows, &r->ensemble.step, &used) != 6)
         return 0;
+    const char *at = line + used;
+    if (strncmp(at, " light", 6) == 0) {
+        r->ensemble.whole = r->ensemble.rows * (1 - 2 * r->spread);
+        r->ensemble.rows += r->ensemble.whole;
+        at += 6;
+    }
     unsigned degree;
     double share, sum = 0;
-    for (const char *at = line + used; sscanf(at, " %u:%lf%n", &degree, &share, &used) == 2; at += used) {
+    for (; sscanf(at, " %u:%lf%n", &degree, &share, &used) == 2; at += used) {
         if (degree < 2 || degree >= KS_ENSEMBLE_DEGREES || !(share > 0))
             return 0;
         r->ensemble.lambda[degree] += share;
@@ -79,7 +89,8 @@ static int search(char **argv) {
                                     strtoull(argv[5], NULL, 0));
     fprintf(stderr, "%s: leak / h %.4f, mean column degree %.2f\n", r.name, f,
             ks_ensemble_column_degree(&r.ensemble));
-    printf("%s %u %llu %g %g %g", r.name, r.columns, r.seed, r.spread, r.ensemble.rows, r.ensemble.step);
+    printf("%s %u %llu %g %g %g%s", r.name, r.columns, r.seed, r.spread, r.ensemble.rows - r.ensemble.whole,
+           r.ensemble.step, r.ensemble.whole > 0 ? " light" : "");
     for (int d = 2; d < KS_ENSEMBLE_DEGREES; d++)
         if (r.ensemble.lambda[d] > 1e-4)
             printf(" %d:%.4f", d, r.ensemble.lambda[d]);
@@ -90,16 +101,23 @@ static int search(char **argv) {
 int main(int argc, char **argv) {
     if (argc == 2 && strcmp(argv[1], "family") == 0)
         return make_family();
-    if (argc == 2 && strcmp(argv[1], "measure") == 0) {
-        if (ks_measure_family(stdout) == KS_OK)
+    const int mend = argc == 3 && strcmp(argv[1], "mend") == 0;
+    if (mend || (argc == 2 && strcmp(argv[1], "measure") == 0)) {
+        if ((mend ? ks_mend_family(stdout, strtoull(argv[2], NULL, 0)) : ks_measure_family(stdout)) == KS_OK)
             return 0;
         fprintf(stderr, "keystill-design: %s\n", ks_error_detail());
         return 1;
     }
+    if (argc == 2 && strcmp(argv[1], "steps") == 0) {
+        ks_steps_print(stdout);
+        return 0;
+    }
     if (argc == 8 && strcmp(argv[1], "search") == 0)
         return search(argv + 2);
     fprintf(stderr, "usage: keystill-design family < ensembles.txt\n"
+                    "       keystill-design mend STEPS\n"
                     "       keystill-design measure\n"
+                    "       keystill-design steps\n"
                     "       keystill-design search ROW PASSES CYCLES DENSITY TRIALS SEED\n");
     return 2;
 }

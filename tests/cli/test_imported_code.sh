@@ -64,7 +64,7 @@ says "$out" '^IDENTICAL: '
 says "$out" ', efficiency [3-9]' # the code is meant for four times as many errors
 
 # A code that is too weak for the error rate is refused for each block, and nothing is published.
-"$program" codes export k039 --log2n 16 -o weak.pchk
+"$program" codes export k038-2 --log2n 16 -o weak.pchk
 # shellcheck disable=SC2086
 {
     expect 1 "$program" distil --events events.ptu --states states $common $tags --code weak.pchk --json

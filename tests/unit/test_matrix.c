@@ -123,7 +123,7 @@ Test(matrix, girth_is_as_recorded) {
         ks_base_graph graph;
         ks_base_flaws flaws;
         uint32_t girth;
-        cr_assert_eq(ks_base_grow(&graph, &flaws, &ks_family[b]), KS_OK);
+        cr_assert_eq(ks_base_grow(&graph, &flaws, &ks_family[b], &ks_mended[b]), KS_OK);
         ks_base_graph_free(&graph);
         ks_matrix *m = lifted(b, (1u << ks_base_log2n_min(&ks_family[b])) / ks_family[b].columns);
         cr_assert_eq(ks_matrix_girth(&girth, m), KS_OK);
