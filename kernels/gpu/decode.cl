@@ -6,7 +6,7 @@
 
 /* Remap levels that the code words have room for; words of frame_info a frame. */
 #define DECODE_LEVELS 32
-#define DECODE_INFO 2
+#define DECODE_INFO 4
 
 /* Bits k, k + q, k + 2 q and k + 3 q, one a byte. */
 KS_FN ks_u32 decode_bits(KS_GLOBAL const ks_u32 *bits, ks_u32 k, ks_u32 q) {
@@ -66,20 +66,4 @@ KS_FN ks_u32 decode_key(ks_u32 sum) {
     return t ? 32 * power + (power >= 5 ? t >> (power - 5) : t << (5 - power)) - 31 : 0;
 }
 
-<<<<<<< HEAD
 #include "kernels/gpu/decode_exact.inc"
-=======
-#define DECODE_EXACT 1
-#define DECODE_PINNED 32767
-#define decode_soft ks_i16
-#define DECODE_NAME ks_gpu_decode_exact
-#define DECODE_PARAM , KS_GLOBAL ks_i16 *soft_room, KS_GLOBAL ks_i16 *kept_room
-#define DECODE_SOFT KS_GLOBAL ks_i16 *soft = soft_room + (ks_u64)KS_GROUP() * columns * z;
-#include "kernels/gpu/decode.inc"
-#undef DECODE_EXACT
-#undef DECODE_PINNED
-#undef decode_soft
-#undef DECODE_NAME
-#undef DECODE_PARAM
-#undef DECODE_SOFT
->>>>>>> a813ad2 (Retries go on from where the exact decoder stopped; frames without further syndrome have their least reliable bits disclosed before they are dropped)

@@ -57,13 +57,9 @@ static sizes sizes_of(const ks_lane *lane, const ks_lane_decoding *d) {
     s.code_bytes =
         (HEAD + 4 * (size_t)rows->rows) * 4 + (d->exact ? sizeof ks_ldpc_phi + sizeof ks_ldpc_phi_inverse
                                                         : (size_t)d->remap->levels * 2 * KS_LDPC_TABLE);
-<<<<<<< HEAD
+    s.kept = (n + 2 * s.state_words * rows->z) * sizeof(int16_t);
     const uint32_t side = d->exact ? rows->z : rows->z / 4; /* items that a row has work for */
     s.items = side < ITEMS_MAX ? side : ITEMS_MAX;
-=======
-    s.kept = (n + 2 * s.state_words * rows->z) * sizeof(int16_t);
-    s.items = rows->z < ITEMS_MAX ? rows->z : ITEMS_MAX;
->>>>>>> a813ad2 (Retries go on from where the exact decoder stopped; frames without further syndrome have their least reliable bits disclosed before they are dropped)
     while (s.items > lane->limits.items)
         s.items /= 2;
     const int fits = !d->exact && !d->soft_apart && LOCAL_LEAST * n + LOCAL_SPARE <= lane->limits.local_bytes;
