@@ -135,9 +135,10 @@ static const margin margins[KS_LDPC_EFFICIENT + 1][4] = {
     [KS_LDPC_EFFICIENT] = {{0.03, 1.0}, {0.005, 1.0}, {0.002, 0.7}, {0.004, 0.7}},
 };
 
-/* Errors of a frame exceed their mean by so many deviations in less than one of 10^6 frames: the base must
- * still decode these when all its syndrome is known. */
-#define WORST_DEVIATIONS 5.0
+/* Errors of a frame exceed their mean by so many deviations in less than one of 10^4 frames: the base must
+ * still decode these when all its syndrome is known. What goes beyond has disclosed bits before it is
+ * dropped; asking for more would cost small frames bases of higher leak. */
+#define WORST_DEVIATIONS 3.8
 
 static double entropy(double q) {
     return q <= 0 ? 0 : -q * log2(q) - (1 - q) * log2(1 - q);
