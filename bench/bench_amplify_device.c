@@ -108,7 +108,8 @@ static int measure(flight *f, const ks_bench_amplify_options *o) {
 }
 
 int ks_bench_amplify_device_run(ks_device *device, const ks_bench_amplify_options *o, size_t n) {
-    const size_t fit = FLIGHT_BITS / n + 1, usual = fit < FLIGHT_BLOCKS ? fit : FLIGHT_BLOCKS;
+    const size_t fit = FLIGHT_BITS / n < 2 ? 2 : FLIGHT_BITS / n,
+                 usual = fit < FLIGHT_BLOCKS ? fit : FLIGHT_BLOCKS;
     flight f = {.device = device,
                 .n = n,
                 .m = (size_t)((double)n * o->ratio),
