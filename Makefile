@@ -43,6 +43,7 @@ test-long: test
 	KS_LONG=1 $(BUILD)-test/tests/test_ldpc_rates
 	KS_LONG=1 $(BUILD)-test/tests/test_session_wire
 	KS_LONG=1 $(BUILD)-test/tests/test_attacks
+	cd $(BUILD)-test && KS_LONG=1 ctest --output-on-failure -R '^races_opencl$$'
 	$(BUILD)-test/tests/mitm $(BUILD)-test/keystill long
 	$(BUILD)-test/tests/kill_ends $(BUILD)-test/keystill $(CURDIR)/$(BUILD)-test/tests/libkiller.so long
 	for seed in $$(seq 1000 1200); do $(BUILD)-test/tests/conformance all $$seed >/dev/null || exit 1; done

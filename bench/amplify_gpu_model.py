@@ -103,7 +103,7 @@ def transforms(log_n):
 
 
 def main():
-    for size in sys.argv[1:] or ["20", "20x64", "23", "23x8", "27"]:
+    for size in sys.argv[1:] or ["20", "20x32", "20x64", "23", "23x8", "27"]:
         log_n, blocks = [int(a) for a in (size + "x1").split("x")[:2]]
         kernels = transforms(log_n)
         for k in {id(k): k for k in kernels}.values():

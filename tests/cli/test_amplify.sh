@@ -66,4 +66,9 @@ expect_code 2 "$program" amplify -i key -s seed -m 10 --threads 0
 expect_code 1 "$program" amplify -i missing -s seed -m 10
 expect_code 0 "$program" bench amplify --bits 20000 --seconds 0.01 --json
 grep -q '"seed": *"cached"' out.txt || fail "row of the benchmark"
+expect_code 0 "$program" bench amplify --bits 20000 --blocks 3 --seconds 0.01 --backend cpu:0 --json
+grep -q '"backend":"cpu".*"blocks":3,"seed":"fresh","transfers":"included",.*"verified":true' out.txt || fail "row of jobs"
+expect_code 2 "$program" bench amplify --backend nonsense
+expect_code 2 "$program" bench amplify --backend opencl --form standard
+expect_code 2 "$program" bench amplify --blocks 100000
 echo ok

@@ -68,5 +68,7 @@ if "$program" devices --json | grep '"backend":"opencl"' | grep -q '"usable":tru
     [ "$(wc -c <keys)" -gt 5000 ] || complain "hardly any keys by an imported code"
     expect 0 "$program" bench ldpc --backend opencl --log2n 14 --qber 0.02 --frames 8 --json
     says "$out" '"backend":"opencl","device":"opencl:0 .*"fer":0,.*"undetected":0,.*"verified":true'
+    expect 0 "$program" bench amplify --backend opencl --bits 70000 --blocks 8 --seconds 0.01 --json
+    says "$out" '"backend":"opencl","device":"opencl:0 .*"blocks":8,"seed":"fresh","transfers":"included",.*"verified":true'
 fi
 finish

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* amplify PLUGIN: Toeplitz jobs on every device of a plugin against the CPU's: sizes around every border of
- * the kernels, inputs with structure, garbage behind the last bit, n and m changing from job to job; many
- * jobs at once, which a device may compute as batches. 77: there is no device here. */
+/* amplify [--small] PLUGIN: Toeplitz jobs on every device of a plugin against the CPU's: sizes around every
+ * border of the kernels, inputs with structure, garbage behind the last bit, n and m changing from job to
+ * job; many jobs at once, which a device may compute as batches. --small: a few jobs at once, for
+ * interpreters. 77: there is no device here. */
 #include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,7 +11,7 @@
 #include <keystill/amplify.h>
 #include <keystill/plugin.h>
 
-enum { GUARD = 4, KINDS = 6 };
+enum { GUARD = 4, KINDS = 6, SMALL_JOBS = 3 };
 
 static uint64_t state = 1;
 
@@ -155,12 +156,13 @@ static int device_differs(ks_device *device) {
 }
 
 int main(int argc, char **argv) {
-    char *file = argc > 1 ? realpath(argv[1], NULL) : NULL;
+    const int small = argc > 2 && strcmp(argv[1], "--small") == 0;
+    char *file = argc > 1 + small ? realpath(argv[1 + small], NULL) : NULL;
     void *library = file ? dlopen(file, RTLD_NOW | RTLD_LOCAL) : NULL;
     void *get = library ? dlsym(library, "ks_plugin_get") : NULL;
     free(file);
     if (!get) {
-        printf("usage: amplify PLUGIN\n");
+        printf("usage: amplify [--small] PLUGIN\n");
         return 2;
     }
     const ks_plugin *plugin = ((const ks_plugin *(*)(void))get)();
@@ -172,12 +174,13 @@ int main(int argc, char **argv) {
     int bad = 0;
     for (size_t i = 0; i < count; i++) {
         ks_device *device = NULL;
-        if (plugin->open(&device, i, &(ks_plugin_options){.struct_size = sizeof(ks_plugin_options)}) !=
-            KS_OK) {
+        const ks_plugin_options options = {.struct_size = sizeof options, .lanes = small ? 1 : 0};
+        if (plugin->open(&device, i, &options) != KS_OK) {
             printf("device %zu: %s\n", i, plugin->reason());
             return 1;
         }
-        bad += device_differs(device);
+        printf("%s\n", device->name);
+        bad += small ? batch_differs(device, SMALL_JOBS, 67000, 33500) : device_differs(device);
         device->vtable->close(device);
     }
     return bad != 0;

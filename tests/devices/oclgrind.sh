@@ -1,5 +1,6 @@
-# oclgrind.sh DRIVER CONFORMANCE PLUGIN: kernels in Oclgrind's interpreter, which reports data races and accesses out of
-# bounds; small sizes, one thread (Oclgrind allows no more). 77: it is not installed.
+# oclgrind.sh DRIVER CONFORMANCE PLUGIN AMPLIFY: kernels in Oclgrind's interpreter, which reports data races and accesses out of
+# bounds; small sizes, one thread (Oclgrind allows no more). With KS_LONG=1 a batch of amplification too, which takes minutes.
+# 77: it is not installed.
 set -eu
 icd=
 for folder in /usr/lib /usr/lib64 /usr/local/lib /usr/lib/*-linux-gnu; do
@@ -24,3 +25,4 @@ clean() {
 }
 clean "$1" --small
 clean "$2" --small --plugin "$3" all 1
+[ -z "${KS_LONG:-}" ] || clean "$4" --small "$3"
