@@ -1,5 +1,5 @@
 #!/bin/sh
-# Efficiency, failures and speed of reconciliation at the points of docs/reconciliation.md, one JSON row a line; some ten
+# Efficiency, failures and speed of reconciliation at the points of docs/reconciliation.md, one JSON row a line; some twenty
 # minutes on two cores. Then: python3 bench/plot_ldpc.py rows.jsonl > docs/reconciliation.svg
 #   sh bench/ldpc_points.sh KEYSTILL [THREADS [FRAMES [SECONDS]]] > rows.jsonl
 set -eu
@@ -21,7 +21,7 @@ for effort in efficient balanced; do
     row $((seconds / 8)) --effort $effort --log2n 14 --qber 0.01,0.02,0.03,0.05,0.08,0.11
     row $((seconds / 8)) --effort $effort --log2n 16 --qber 0.01,0.02,0.03,0.05,0.08,0.11
 done
-row $((seconds / 2)) --effort efficient --log2n 20 --qber 0.01,0.02,0.03,0.05,0.08,0.11
+row $((seconds / 4)) --effort efficient --log2n 20 --qber 0.01,0.02,0.03,0.05,0.08,0.11
 
 # Speed at other instruction sets, one thread.
 for isa in avx2 generic; do
