@@ -36,7 +36,7 @@ waterfall() { # CODE[-MERGES] FAST-LIMIT
         list=$(awk -v q="$2" -v decoders="$decoders" 'BEGIN {
             q *= decoders == "exact" ? 1.03 : 1
             for (i = -4; i < 2; i++) # standard deviations of the number of errors
-                printf "%s%.5f", i > -4 ? "," : "", q + i * sqrt(q / 262144)
+                printf "%s%.5f", (i > -4 ? "," : ""), q + i * sqrt(q / 262144)
         }')
         "$keystill" codes measure "$1" --json -q --threads "$threads" --retries 0 --decoders $decoders --frames 400 \
             --seconds 1 --qber "$list"

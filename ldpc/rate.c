@@ -135,6 +135,10 @@ static const margin margins[KS_LDPC_EFFICIENT + 1][4] = {
     [KS_LDPC_EFFICIENT] = {{0.03, 1.0}, {0.005, 1.0}, {0.002, 0.7}, {0.004, 0.7}},
 };
 
+/* Below this error rate the leak is small, and fast takes more of it for fewer passes. */
+#define FAST_BELOW 0.025
+#define FAST_SHARE 0.06
+
 /* Errors of a frame exceed their mean by so many deviations in less than one of 10^4 frames: the base must
  * still decode these when all its syndrome is known. What goes beyond has disclosed bits before it is
  * dropped; asking for more would cost small frames bases of higher leak. */
@@ -173,9 +177,10 @@ ks_status ks_ldpc_pick(uint16_t *rate, unsigned log2n, double qber, size_t real_
         return ks_fail(KS_ERR_ARGUMENT, "%zu bits of %zu, error rate %g, effort %d", real_bits, n, qber,
                        (int)effort);
     const margin *m = &margins[effort][(log2n - KS_LDPC_LOG2N_MIN) / 2];
+    const double share = effort == KS_LDPC_FAST && qber < FAST_BELOW ? FAST_SHARE : m->share;
     double real = (double)real_bits, filled = real / (double)n, deviation = sqrt(qber * (1 - qber) / real);
-    double first = shortened(qber * (1 + m->share) + m->deviations * deviation, filled);
-    double last = shortened(qber * (1 + m->share) + WORST_DEVIATIONS * deviation, filled);
+    double first = shortened(qber * (1 + share) + m->deviations * deviation, filled);
+    double last = shortened(qber * (1 + share) + WORST_DEVIATIONS * deviation, filled);
     const int exact = effort == KS_LDPC_EFFICIENT;
     unsigned best = 0;
     for (unsigned i = 0; i < ks_ldpc_rate_count(); i++) {
