@@ -135,9 +135,14 @@ static const margin margins[KS_LDPC_EFFICIENT + 1][4] = {
     [KS_LDPC_EFFICIENT] = {{0.03, 1.0}, {0.005, 1.0}, {0.002, 0.7}, {0.004, 0.7}},
 };
 
-/* Below this error rate the leak is small, and fast takes more of it for fewer passes. */
-#define FAST_BELOW 0.025
-#define FAST_SHARE 0.06
+/* The leak is small at low error rates, and fast takes more of it for fewer passes: this share up to 2 %,
+ * that of the table from 3 % on, a straight line between. */
+static double share_of(ks_ldpc_effort effort, const margin *m, double qber) {
+    const double most = 0.06, low = 0.02, high = 0.03;
+    if (effort != KS_LDPC_FAST || qber >= high)
+        return m->share;
+    return qber <= low ? most : most + (m->share - most) * (qber - low) / (high - low);
+}
 
 /* Errors of a frame exceed their mean by so many deviations in less than one of 10^4 frames: the base must
  * still decode these when all its syndrome is known. What goes beyond has disclosed bits before it is
@@ -177,7 +182,7 @@ ks_status ks_ldpc_pick(uint16_t *rate, unsigned log2n, double qber, size_t real_
         return ks_fail(KS_ERR_ARGUMENT, "%zu bits of %zu, error rate %g, effort %d", real_bits, n, qber,
                        (int)effort);
     const margin *m = &margins[effort][(log2n - KS_LDPC_LOG2N_MIN) / 2];
-    const double share = effort == KS_LDPC_FAST && qber < FAST_BELOW ? FAST_SHARE : m->share;
+    const double share = share_of(effort, m, qber);
     double real = (double)real_bits, filled = real / (double)n, deviation = sqrt(qber * (1 - qber) / real);
     double first = shortened(qber * (1 + share) + m->deviations * deviation, filled);
     double last = shortened(qber * (1 + share) + WORST_DEVIATIONS * deviation, filled);
